@@ -1,0 +1,69 @@
+"""Grids and overlays, drawn with numpy and Pillow alone."""
+
+import colorsys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stages.common.spec import IGNORE
+
+
+def palette(classes: int) -> np.ndarray:
+    """(256, 3) uint8 colours: background black, well separated hues, ignore grey."""
+    colours = np.zeros((256, 3), np.uint8)
+    for index in range(1, classes):
+        hue = (index * 0.381966) % 1.0
+        value = 1.0 if index % 2 else 0.8
+        colours[index] = np.round(np.array(colorsys.hsv_to_rgb(hue, 0.85, value)) * 255)
+    colours[IGNORE] = 128
+    return colours
+
+
+def as_rgb(images: np.ndarray) -> np.ndarray:
+    """(N, H, W, 1 or 3) uint8 -> (N, H, W, 3)."""
+    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
+
+
+def colour_masks(masks: np.ndarray, classes: int) -> np.ndarray:
+    """(N, H, W) class ids -> (N, H, W, 3) colours."""
+    return palette(classes)[masks]
+
+
+def overlay(images: np.ndarray, masks: np.ndarray, classes: int, strength: float = 0.5) -> np.ndarray:
+    """Images (N, H, W, C) with the labelled pixels tinted by class; the background stays as it is."""
+    rgb = as_rgb(images).astype(np.float32)
+    tinted = rgb * (1 - strength) + colour_masks(masks, classes) * strength
+    return np.where((masks > 0)[..., None], tinted, rgb).round().astype(np.uint8)
+
+
+def heat(values: np.ndarray, top: float | None = None) -> np.ndarray:
+    """(N, H, W) values >= 0 -> (N, H, W, 3): black to red to yellow at `top` (default: the largest)."""
+    scaled = np.clip(values / max(top or float(values.max()), 1e-12), 0, 1)
+    red, green = np.clip(scaled * 2, 0, 1), np.clip(scaled * 2 - 1, 0, 1)
+    return np.round(np.stack([red, green, np.zeros_like(red)], axis=-1) * 255).astype(np.uint8)
+
+
+def grid(images: np.ndarray, columns: int, gap: int = 1, scale: int = 1) -> np.ndarray:
+    """(N, H, W, C) uint8 -> one picture (rows, columns) with white gaps, each pixel `scale` wide."""
+    images = as_rgb(images)
+    count, height, width, _ = images.shape
+    rows = -(-count // columns)
+    canvas = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def strips(rows: Sequence[np.ndarray], gap: int = 1, scale: int = 1) -> np.ndarray:
+    """Several (N, H, W, C) of equal N under one another: column i shows the i-th of each."""
+    return grid(np.concatenate([as_rgb(row) for row in rows]), columns=len(rows[0]), gap=gap, scale=scale)
+
+
+def save_png(path: Path, picture: np.ndarray) -> Path:
+    """Write (H, W, 3) uint8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+    return path

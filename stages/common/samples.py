@@ -1,0 +1,158 @@
+"""Samples on disk: WebDataset shards and one index a set.
+
+A set is a folder of `shard-000000.tar` files, each holding `<key>.image.png`, optionally `<key>.mask.png`, and
+`<key>.json`, beside `index.parquet` with a row a sample. Any WebDataset reader can read the shards.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stages.common.errors import UserError
+
+INDEX = "index.parquet"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and what is known about it.
+
+    image: (H, W, C) uint8, C = 1 or 3. mask: (H, W) uint8 class ids, 0 = background, 255 = ignore, or None.
+    facts: JSON values; they become columns of the index.
+    """
+
+    key: str
+    image: np.ndarray
+    mask: np.ndarray | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """A whole set in memory: images (N, H, W, C) uint8, masks (N, H, W) uint8 or None, and the index, row by row."""
+
+    images: np.ndarray
+    masks: np.ndarray | None
+    index: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def require_masks(self) -> np.ndarray:
+        """The masks. Raises UserError when the set has none."""
+        if self.masks is None:
+            raise UserError("this set has no masks; put them under labeled/masks/ of your data folder")
+        return self.masks
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """(H, W), (H, W, 1) or (H, W, 3) uint8 as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def decode_png(data: bytes, image: bool) -> np.ndarray:
+    """PNG bytes to (H, W, C) for an image, (H, W) for a mask."""
+    pixels = np.asarray(Image.open(io.BytesIO(data)))
+    return pixels[:, :, None] if image and pixels.ndim == 2 else pixels
+
+
+def write_shard(path: Path, samples: Iterable[Sample]) -> list[dict[str, Any]]:
+    """Write one shard, the same bytes for the same samples; returns its rows of the index."""
+    from webdataset import TarWriter
+
+    rows: list[dict[str, Any]] = []
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as stream, TarWriter(stream, mtime=0) as writer:
+        for sample in samples:
+            record = {"__key__": sample.key, "image.png": encode_png(sample.image)}
+            if sample.mask is not None:
+                record["mask.png"] = encode_png(sample.mask)
+            record["json"] = json.dumps(sample.facts, sort_keys=True).encode()
+            writer.write(record)
+            rows.append({"key": sample.key, "shard": path.name, **sample.facts})
+    partial.rename(path)
+    return rows
+
+
+def shard_name(number: int) -> str:
+    """File name of a shard."""
+    return f"shard-{number:06d}.tar"
+
+
+def write_set(folder: Path, samples: Iterable[Sample], shard_size: int = 5000) -> pd.DataFrame:
+    """Write shards of at most `shard_size` samples and the index; returns the index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    for number, chunk in enumerate(_chunks(samples, shard_size)):
+        rows += write_shard(folder / shard_name(number), chunk)
+    return write_index(folder, rows)
+
+
+def _chunks(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
+    chunk: list[Sample] = []
+    for sample in samples:
+        chunk.append(sample)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def write_index(folder: Path, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Write the rows as index.parquet."""
+    index = pd.DataFrame(rows, columns=None if rows else ["key", "shard"])
+    index.to_parquet(folder / INDEX, index=False)
+    return index
+
+
+def read_index(folder: Path) -> pd.DataFrame:
+    """The index of a set. Raises UserError when the folder is no set."""
+    path = folder / INDEX
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; run `dvc repro` to make it")
+    return pd.read_parquet(path)
+
+
+def iterate_samples(folder: Path, keys: set[str] | None = None) -> Iterator[Sample]:
+    """Samples in the order of the index; only those whose key is in `keys`, when given."""
+    from webdataset.tariterators import group_by_keys, tar_file_iterator
+
+    for shard in dict.fromkeys(read_index(folder)["shard"]):
+        with tarfile.open(folder / shard) as archive:
+            for record in group_by_keys(tar_file_iterator(archive)):
+                if keys is None or record["__key__"] in keys:
+                    yield _decode(record)
+
+
+def _decode(record: dict[str, Any]) -> Sample:
+    mask = decode_png(record["mask.png"], image=False) if "mask.png" in record else None
+    image = decode_png(record["image.png"], image=True)
+    return Sample(record["__key__"], image, mask, json.loads(record["json"]))
+
+
+def read_set(folder: Path, keys: Sequence[str] | None = None, limit: int | None = None) -> SampleSet:
+    """A set in memory, or the samples with these keys, or the first `limit` of them."""
+    index = read_index(folder)
+    chosen = index if keys is None else index[index["key"].isin(set(keys))]
+    chosen = chosen.head(limit) if limit is not None else chosen
+    wanted = None if len(chosen) == len(index) else set(chosen["key"])
+    samples = list(iterate_samples(folder, wanted))
+    if not samples:
+        raise UserError(f"{folder}: the set is empty")
+    masks = [s.mask for s in samples if s.mask is not None]
+    return SampleSet(
+        images=np.stack([s.image for s in samples]),
+        masks=np.stack(masks) if len(masks) == len(samples) else None,
+        index=chosen.reset_index(drop=True),
+    )

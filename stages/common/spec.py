@@ -1,0 +1,35 @@
+"""What a dataset is: image size, channels, classes."""
+
+from pathlib import Path
+
+from stages.common.params import Params, parse
+from stages.common.paths import require, write_atomically
+
+IGNORE = 255
+SPEC_PATH = Path("data/prepare/spec.json")
+
+
+class DatasetSpec(Params):
+    """The part of dataset.yaml that every later stage needs. Class 0 is the background."""
+
+    name: str
+    size: tuple[int, int]
+    channels: int
+    classes: tuple[str, ...]
+
+    @property
+    def foreground(self) -> range:
+        """Ids of the classes other than the background."""
+        return range(1, len(self.classes))
+
+
+def write_spec(spec: DatasetSpec, path: Path = SPEC_PATH) -> None:
+    """Write the spec as JSON."""
+    write_atomically(path, spec.model_dump_json(indent=1).encode())
+
+
+def read_spec(path: Path = SPEC_PATH) -> DatasetSpec:
+    """The spec that `prepare` wrote."""
+    import json
+
+    return parse(DatasetSpec, json.loads(require(path, "prepare").read_text()), path, "")

@@ -1,0 +1,63 @@
+"""The StyleGAN2 discriminator: residual blocks, minibatch standard deviation, one logit an image."""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor, nn
+
+from stages.pretrain.generator import Pair, channels_at, doublings, start_size
+from stages.pretrain.layers import EqualConv, EqualLinear, activate
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, the second halving the size, beside a 1x1 shortcut; summed to unit variance."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = EqualConv(inputs, inputs, 3)
+        self.second = EqualConv(inputs, outputs, 3, down=True)
+        self.shortcut = EqualConv(inputs, outputs, 1, bias=False, down=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = activate(self.second(activate(self.first(x))))
+        return (y + self.shortcut(x)) / math.sqrt(2.0)
+
+
+def append_batch_deviation(x: Tensor, group: int = 4) -> Tensor:
+    """Append a map with the mean deviation over groups of images (Karras et al. 2018, section 3).
+
+    x (N, C, H, W) -> (N, C + 1, H, W); the group shrinks to the largest divisor of N not above `group`.
+    """
+    count = x.shape[0]
+    group = next(g for g in range(min(group, count), 0, -1) if count % g == 0)
+    y = x.float().reshape(group, -1, *x.shape[1:])
+    deviation = (y.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    extra = deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])
+    return torch.cat([x, extra.to(x.dtype)], dim=1)
+
+
+class Discriminator(nn.Module):
+    """Images (N, C, H, W) in [-1, 1] to logits (N,): higher means more real."""
+
+    def __init__(self, size: Pair, image_channels: int, base: int, limit: int) -> None:
+        super().__init__()
+        height, width = start_size(size)
+        widths = [channels_at(level, base, limit) for level in reversed(range(doublings(size) + 1))]
+        self.from_image = EqualConv(image_channels, widths[0], 1)
+        self.blocks = nn.ModuleList(ResidualBlock(i, o) for i, o in itertools.pairwise(widths))
+        self.last_conv = EqualConv(widths[-1] + 1, widths[-1], 3)
+        self.hidden = EqualLinear(widths[-1] * height * width, widths[-1])
+        self.logit = EqualLinear(widths[-1], 1)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The maps after the first convolution and after each block, finest first."""
+        maps = [activate(self.from_image(images))]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+        return maps
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = append_batch_deviation(self.features(images)[-1])
+        x = activate(self.last_conv(x)).flatten(1).float()
+        return self.logit(activate(self.hidden(x))).squeeze(1)

@@ -1,0 +1,171 @@
+"""The StyleGAN2 generator: mapping network, synthesis with skip connections, truncation."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from stages.pretrain.layers import EqualLinear, ModulatedConv, activate
+from stages.pretrain.resample import upsample
+
+Pair = tuple[int, int]
+
+
+def doublings(size: Pair) -> int:
+    """How often a start map of about 4x4 doubles to reach `size` (H, W); each side must be divisible by that."""
+    return max(0, min(size).bit_length() - 3)
+
+
+def start_size(size: Pair) -> Pair:
+    """Height and width of the generator's constant input.
+
+    Raises ValueError when a side of `size` is not a multiple of what the doublings need.
+    """
+    factor = 2 ** doublings(size)
+    if min(size) < 8 or size[0] % factor or size[1] % factor:
+        raise ValueError(f"a GAN of {size[0]}x{size[1]} needs sides of at least 8 pixels, each a multiple of {factor}")
+    return size[0] // factor, size[1] // factor
+
+
+def channels_at(level: int, base: int, limit: int) -> int:
+    """Channels of the maps after `level` doublings: base / side, at most `limit` (StyleGAN2's rule)."""
+    side = 4 * 2**level
+    return min(base // side, limit)
+
+
+def normalise(z: Tensor) -> Tensor:
+    """z (N, C) over the root mean square of its channels."""
+    return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+class Mapping(nn.Module):
+    """z to w: normalise, then `layers` fully connected layers at a hundredth of the learning rate."""
+
+    def __init__(self, z_dim: int, w_dim: int, layers: int) -> None:
+        super().__init__()
+        dims = [z_dim, *[w_dim] * layers]
+        self.layers = nn.ModuleList(
+            EqualLinear(i, o, lr_multiplier=0.01) for i, o in itertools.pairwise(dims)
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = normalise(z)
+        for layer in self.layers:
+            x = activate(layer(x))
+        return x
+
+
+class StyledConv(nn.Module):
+    """Modulated convolution, noise, bias, activation."""
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, size: Pair, up: bool) -> None:
+        super().__init__()
+        self.conv = ModulatedConv(inputs, outputs, 3, w_dim, up=up)
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise: Tensor
+        self.register_buffer("noise", torch.randn(1, 1, *size))
+
+    def forward(self, x: Tensor, w: Tensor, fresh_noise: bool) -> Tensor:
+        x = self.conv(x, w)
+        noise = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device) if fresh_noise else self.noise
+        return activate(x + (noise * self.noise_strength).to(x.dtype) + self.bias.to(x.dtype)[:, None, None])
+
+
+class SynthesisBlock(nn.Module):
+    """Two styled convolutions (one at the start) and the skip to pixels."""
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, size: Pair, image_channels: int, first: bool) -> None:
+        super().__init__()
+        convs = [StyledConv(outputs if first else inputs, outputs, w_dim, size, up=not first)]
+        if not first:
+            convs.append(StyledConv(outputs, outputs, w_dim, size, up=False))
+        self.convs = nn.ModuleList(convs)
+        self.to_image = ModulatedConv(outputs, image_channels, 1, w_dim, demodulate=False)
+        self.image_bias = nn.Parameter(torch.zeros(image_channels))
+
+
+class Synthesis(nn.Module):
+    """w to image: a constant, styled convolutions from coarse to fine, images of all levels summed."""
+
+    def __init__(self, size: Pair, image_channels: int, w_dim: int, base: int, limit: int) -> None:
+        super().__init__()
+        height, width = start_size(size)
+        levels = doublings(size) + 1
+        widths = [channels_at(level, base, limit) for level in range(levels)]
+        self.constant = nn.Parameter(torch.randn(1, widths[0], height, width))
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(
+                widths[max(level - 1, 0)],
+                widths[level],
+                w_dim,
+                (height << level, width << level),
+                image_channels,
+                first=level == 0,
+            )
+            for level in range(levels)
+        )
+        self.num_ws = 2 * levels
+        self.feature_channels = [widths[0], *(w for i, w in enumerate(widths) for _ in range(1 if i == 0 else 2))]
+
+    def forward(self, ws: Tensor, fresh_noise: bool = False) -> Tensor:
+        """ws (N, num_ws, w_dim) -> images (N, C, H, W), about [-1, 1]; fixed noise unless `fresh_noise`."""
+        return self.features(ws, fresh_noise)[0]
+
+    def features(self, ws: Tensor, fresh_noise: bool = False) -> tuple[Tensor, list[Tensor]]:
+        """Images, and the maps that a label generator reads: the constant, then every styled convolution's output."""
+        x = self.constant.expand(ws.shape[0], -1, -1, -1)
+        maps: list[Tensor] = [x]
+        image: Tensor | None = None
+        layer = 0
+        for block in self.blocks:
+            for conv in block.convs:
+                x = conv(x, ws[:, layer], fresh_noise)
+                maps.append(x)
+                layer += 1
+            pixels = block.to_image(x, ws[:, layer]) + block.image_bias.to(x.dtype)[:, None, None]
+            image = pixels if image is None else upsample(image) + pixels
+        assert image is not None
+        return image.float(), maps
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis, with the running mean of w for truncation."""
+
+    def __init__(
+        self, size: Pair, image_channels: int, z_dim: int, w_dim: int, mapping_layers: int, base: int, limit: int
+    ) -> None:
+        super().__init__()
+        self.z_dim, self.w_dim, self.size = z_dim, w_dim, size
+        self.mapping = Mapping(z_dim, w_dim, mapping_layers)
+        self.synthesis = Synthesis(size, image_channels, w_dim, base, limit)
+        self.mean_w: Tensor
+        self.register_buffer("mean_w", torch.zeros(w_dim))
+
+    @property
+    def num_ws(self) -> int:
+        return self.synthesis.num_ws
+
+    def truncate(self, w: Tensor, psi: float) -> Tensor:
+        """Pull w (..., w_dim) towards the mean: psi = 1 leaves it, psi = 0 gives the mean (StyleGAN, appendix B)."""
+        return w if psi == 1.0 else self.mean_w.lerp(w, psi)
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        """(N, w_dim) -> (N, num_ws, w_dim)."""
+        return w[:, None].expand(-1, self.num_ws, -1)
+
+    def forward(self, z: Tensor, psi: float = 1.0, fresh_noise: bool = False) -> Tensor:
+        """z (N, z_dim) -> images (N, C, H, W)."""
+        return self.synthesis(self.broadcast(self.truncate(self.mapping(z), psi)), fresh_noise)
+
+    def mix(self, z: Tensor, z_mix: Tensor, crossover: Sequence[int]) -> Tensor:
+        """ws of z with the layers from `crossover[i]` on taken from z_mix (style mixing regularisation)."""
+        layers = torch.arange(self.num_ws, device=z.device)
+        later = layers[None] >= torch.as_tensor(crossover, device=z.device)[:, None]
+        return torch.where(later[..., None], self.broadcast(self.mapping(z_mix)), self.broadcast(self.mapping(z)))
+
+    @torch.no_grad()
+    def update_mean_w(self, w: Tensor, decay: float = 0.995) -> None:
+        """Move the running mean of w (N, w_dim) towards this batch's mean."""
+        self.mean_w.copy_(w.detach().float().mean(dim=0).lerp(self.mean_w, decay))
