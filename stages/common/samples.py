@@ -6,7 +6,6 @@ A set is a folder of `shard-000000.tar` files, each holding `<key>.image.png`, o
 
 import io
 import json
-import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,11 +125,11 @@ def read_index(folder: Path) -> pd.DataFrame:
 
 def iterate_samples(folder: Path, keys: set[str] | None = None) -> Iterator[Sample]:
     """Samples in the order of the index; only those whose key is in `keys`, when given."""
-    from webdataset.tariterators import group_by_keys, tar_file_iterator
+    from webdataset.tariterators import group_by_keys, tar_file_expander
 
     for shard in dict.fromkeys(read_index(folder)["shard"]):
-        with tarfile.open(folder / shard) as archive:
-            for record in group_by_keys(tar_file_iterator(archive)):
+        with (folder / shard).open("rb") as stream:
+            for record in group_by_keys(tar_file_expander([{"url": shard, "stream": stream}])):
                 if keys is None or record["__key__"] in keys:
                     yield _decode(record)
 

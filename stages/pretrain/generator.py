@@ -1,7 +1,6 @@
 """The StyleGAN2 generator: mapping network, synthesis with skip connections, truncation."""
 
 import itertools
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +9,29 @@ from stages.pretrain.layers import EqualLinear, ModulatedConv, activate
 from stages.pretrain.resample import upsample
 
 Pair = tuple[int, int]
+SMALLEST_START, LARGEST_START = 4, 16
 
 
 def doublings(size: Pair) -> int:
-    """How often a start map of about 4x4 doubles to reach `size` (H, W); each side must be divisible by that."""
-    return max(0, min(size).bit_length() - 3)
+    """How often the start map doubles to reach `size` (H, W): as often as both sides allow with 4 pixels left."""
+    count = 0
+    while all(side % 2 ** (count + 1) == 0 for side in size) and min(size) >> (count + 1) >= SMALLEST_START:
+        count += 1
+    return count
 
 
 def start_size(size: Pair) -> Pair:
-    """Height and width of the generator's constant input.
+    """Height and width of the generator's constant input, 4 to 16 pixels on the shorter side.
 
-    Raises ValueError when a side of `size` is not a multiple of what the doublings need.
+    Raises ValueError when the sides of `size` cannot be halved often enough.
     """
-    factor = 2 ** doublings(size)
-    if min(size) < 8 or size[0] % factor or size[1] % factor:
-        raise ValueError(f"a GAN of {size[0]}x{size[1]} needs sides of at least 8 pixels, each a multiple of {factor}")
-    return size[0] // factor, size[1] // factor
+    height, width = (side >> doublings(size) for side in size)
+    if min(height, width) > LARGEST_START or min(size) < 2 * SMALLEST_START:
+        raise ValueError(
+            f"a GAN of {size[0]}x{size[1]} cannot be built: both sides must be halved to at most {LARGEST_START} pixels; "
+            "choose sides that are multiples of a power of two, such as 64, 96 or 256"
+        )
+    return height, width
 
 
 def channels_at(level: int, base: int, limit: int) -> int:
@@ -40,14 +46,12 @@ def normalise(z: Tensor) -> Tensor:
 
 
 class Mapping(nn.Module):
-    """z to w: normalise, then `layers` fully connected layers at a hundredth of the learning rate."""
+    """z to w: normalise, then `layers` fully connected layers that learn `lr_multiplier` times as fast as the rest."""
 
-    def __init__(self, z_dim: int, w_dim: int, layers: int) -> None:
+    def __init__(self, z_dim: int, w_dim: int, layers: int, lr_multiplier: float) -> None:
         super().__init__()
         dims = [z_dim, *[w_dim] * layers]
-        self.layers = nn.ModuleList(
-            EqualLinear(i, o, lr_multiplier=0.01) for i, o in itertools.pairwise(dims)
-        )
+        self.layers = nn.ModuleList(EqualLinear(i, o, lr_multiplier=lr_multiplier) for i, o in itertools.pairwise(dims))
 
     def forward(self, z: Tensor) -> Tensor:
         x = normalise(z)
@@ -89,8 +93,11 @@ class SynthesisBlock(nn.Module):
 class Synthesis(nn.Module):
     """w to image: a constant, styled convolutions from coarse to fine, images of all levels summed."""
 
-    def __init__(self, size: Pair, image_channels: int, w_dim: int, base: int, limit: int) -> None:
+    def __init__(
+        self, size: Pair, image_channels: int, w_dim: int, base: int, limit: int, bounded: bool = False
+    ) -> None:
         super().__init__()
+        self.bounded = bounded
         height, width = start_size(size)
         levels = doublings(size) + 1
         widths = [channels_at(level, base, limit) for level in range(levels)]
@@ -114,7 +121,10 @@ class Synthesis(nn.Module):
         return self.features(ws, fresh_noise)[0]
 
     def features(self, ws: Tensor, fresh_noise: bool = False) -> tuple[Tensor, list[Tensor]]:
-        """Images, and the maps that a label generator reads: the constant, then every styled convolution's output."""
+        """Images, and the maps that a label generator reads: the constant, then every styled convolution's output.
+
+        Map i has `feature_channels[i]` channels, at its own resolution.
+        """
         x = self.constant.expand(ws.shape[0], -1, -1, -1)
         maps: list[Tensor] = [x]
         image: Tensor | None = None
@@ -127,19 +137,28 @@ class Synthesis(nn.Module):
             pixels = block.to_image(x, ws[:, layer]) + block.image_bias.to(x.dtype)[:, None, None]
             image = pixels if image is None else upsample(image) + pixels
         assert image is not None
-        return image.float(), maps
+        return (image.float().tanh() if self.bounded else image.float()), maps
 
 
 class Generator(nn.Module):
     """Mapping and synthesis, with the running mean of w for truncation."""
 
     def __init__(
-        self, size: Pair, image_channels: int, z_dim: int, w_dim: int, mapping_layers: int, base: int, limit: int
+        self,
+        size: Pair,
+        image_channels: int,
+        z_dim: int,
+        w_dim: int,
+        mapping_layers: int,
+        base: int,
+        limit: int,
+        bounded: bool = False,
+        mapping_rate: float = 0.01,
     ) -> None:
         super().__init__()
         self.z_dim, self.w_dim, self.size = z_dim, w_dim, size
-        self.mapping = Mapping(z_dim, w_dim, mapping_layers)
-        self.synthesis = Synthesis(size, image_channels, w_dim, base, limit)
+        self.mapping = Mapping(z_dim, w_dim, mapping_layers, mapping_rate)
+        self.synthesis = Synthesis(size, image_channels, w_dim, base, limit, bounded)
         self.mean_w: Tensor
         self.register_buffer("mean_w", torch.zeros(w_dim))
 
@@ -159,11 +178,10 @@ class Generator(nn.Module):
         """z (N, z_dim) -> images (N, C, H, W)."""
         return self.synthesis(self.broadcast(self.truncate(self.mapping(z), psi)), fresh_noise)
 
-    def mix(self, z: Tensor, z_mix: Tensor, crossover: Sequence[int]) -> Tensor:
-        """ws of z with the layers from `crossover[i]` on taken from z_mix (style mixing regularisation)."""
-        layers = torch.arange(self.num_ws, device=z.device)
-        later = layers[None] >= torch.as_tensor(crossover, device=z.device)[:, None]
-        return torch.where(later[..., None], self.broadcast(self.mapping(z_mix)), self.broadcast(self.mapping(z)))
+    def mix(self, w: Tensor, w_late: Tensor, crossover: Tensor) -> Tensor:
+        """ws (N, num_ws, w_dim) of w (N, w_dim), from layer `crossover[i]` on those of w_late (style mixing)."""
+        layers = torch.arange(self.num_ws, device=w.device)
+        return torch.where((layers[None] >= crossover[:, None])[..., None], self.broadcast(w_late), self.broadcast(w))
 
     @torch.no_grad()
     def update_mean_w(self, w: Tensor, decay: float = 0.995) -> None:

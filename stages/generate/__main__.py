@@ -1,0 +1,72 @@
+"""Make the labelled dataset of a recipe: real, gan, or a join such as gan+real."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.common.cli import run_recipe_stage
+from stages.common.params import SharedParams
+from stages.common.paths import publish, write_atomically
+from stages.common.pictures import overlay, save_png, strips
+from stages.common.samples import read_set
+from stages.common.spec import read_spec
+from stages.common.tracking import Tracker
+from stages.generate.params import GenerateParams
+from stages.generate.recipes import GENERATED, JOIN, check_recipe, write_join, write_real
+
+REPORTS = Path("reports/generate")
+RECIPES = ("real", "gan")
+PICTURES = 16
+
+
+def main(params: GenerateParams, shared: SharedParams, track: Tracker, recipe: str) -> None:
+    """Make the set, then its pictures and figures."""
+    check_recipe(recipe, RECIPES)
+    out, reports = GENERATED / recipe, REPORTS / recipe
+    index = make_set(out, recipe, params, shared)
+    if index is None:
+        return
+    classes = len(read_spec().classes)
+    with publish(reports / "pictures") as folder:
+        draw_samples(folder / "samples.png", out, index.head(2 * PICTURES), classes)
+        uncertain = index.sort_values("uncertainty", ascending=False, kind="stable").head(2 * PICTURES)
+        draw_samples(folder / "uncertain.png", out, uncertain, classes)
+    made = index[index["recipe"] != "real"]
+    metrics = {"generate/samples": float(len(index)), "generate/real_samples": float(len(index) - len(made))}
+    if len(made):
+        metrics |= {"generate/uncertainty": float(made["uncertainty"].mean())}
+    write_atomically(reports / "metrics.json", json.dumps(metrics, indent=1).encode())
+    track.metrics(metrics)
+    track.artifact(reports / "pictures" / "samples.png", "pictures")
+    track.dataset(index, f"{read_spec().name}-{recipe}", out, "training")
+
+
+def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParams) -> pd.DataFrame | None:
+    """The recipe's set at `out`."""
+    if recipe == "gan":
+        from stages.generate.gan import make_gan_set
+
+        return make_gan_set(out, params, shared)
+    with publish(out) as folder:
+        if recipe.endswith(JOIN):
+            return write_join(folder, recipe, params.shard_size)
+        return write_real(folder, params.shard_size)
+
+
+def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> None:
+    """Images over their overlays, in the order of the rows."""
+    found = read_set(folder, list(rows["key"]))
+    position = {key: i for i, key in enumerate(found.index["key"])}
+    order = np.array([position[key] for key in rows["key"]])
+    images, masks = found.images[order], found.require_masks()[order]
+    half = -(-len(order) // 2)
+    parts = [slice(0, half), slice(half, 2 * half)]
+    lines = [line for part in parts for line in (images[part], overlay(images[part], masks[part], classes))]
+    lines = [line for line in lines if len(line) == half]
+    save_png(path, strips(lines, scale=max(1, 64 // max(images.shape[1:3]))))
+
+
+if __name__ == "__main__":
+    run_recipe_stage("generate", GenerateParams, main, __doc__)

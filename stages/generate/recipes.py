@@ -1,0 +1,58 @@
+"""One function a recipe: what its dataset is made of. A join `X+real` is the samples of both."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common.errors import UserError
+from stages.common.paths import require
+from stages.common.samples import Sample, iterate_samples, read_index, write_index, write_set
+
+LABELED, GENERATED = Path("data/prepare/labeled"), Path("data/generate")
+JOIN = "+real"
+
+
+def real_samples(labeled: Path) -> Iterator[Sample]:
+    """The labelled real images as samples of the recipe `real`."""
+    sources = read_index(labeled).set_index("key")["source_id"]
+    for sample in iterate_samples(labeled):
+        facts = {
+            "recipe": "real",
+            "source_id": str(sources[sample.key]),
+            "seed": -1,
+            "generator": "",
+            "labeler": "",
+            "uncertainty": 0.0,
+        }
+        yield Sample(sample.key, sample.image, sample.mask, facts)
+
+
+def write_real(folder: Path, shard_size: int) -> pd.DataFrame:
+    """The recipe `real`."""
+    return write_set(folder, real_samples(require(LABELED, "prepare")), shard_size)
+
+
+def write_join(folder: Path, recipe: str, shard_size: int) -> pd.DataFrame:
+    """The recipe `X+real`: the shards of X as they are, then the real ones."""
+    made = GENERATED / recipe.removesuffix(JOIN)
+    index = read_index(require(made, f"generate@{recipe.removesuffix(JOIN)}"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for shard in index["shard"].unique():
+        shutil.copyfile(made / shard, folder / shard)
+    real_folder = folder / ".real"
+    real = write_real(real_folder, shard_size)
+    for shard in real["shard"].unique():
+        (real_folder / shard).rename(folder / f"real-{shard}")
+    shutil.rmtree(real_folder)
+    real["shard"] = "real-" + real["shard"]
+    return write_index(folder, [*index.to_dict("records"), *real.to_dict("records")])
+
+
+def check_recipe(recipe: str, known: tuple[str, ...]) -> None:
+    """Raises UserError for a recipe that nothing here makes."""
+    base = recipe.removesuffix(JOIN)
+    if base not in known or recipe == f"real{JOIN}":
+        joins = ", ".join(f"{name}{JOIN}" for name in known if name != "real")
+        raise UserError(f"--recipe: no recipe {recipe}; known here: {', '.join(known)}, {joins}")

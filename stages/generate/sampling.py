@@ -1,0 +1,74 @@
+"""Samples as a function of the seed: image i is the same whoever draws it, in whatever order."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.common.device import seeded
+from stages.common.spec import IGNORE
+from stages.common.tensors import to_arrays
+from stages.generate.params import GenerateParams
+from stages.label.heads import image_score
+from stages.label.labelling import LabelGenerator
+from stages.pretrain.generator import Generator
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A batch: numbers (N,), images (N, H, W, C) uint8, masks (N, H, W) uint8, scores (N,), uncertainty (N, H, W)."""
+
+    numbers: np.ndarray
+    images: np.ndarray
+    masks: np.ndarray
+    scores: np.ndarray
+    uncertainty: np.ndarray
+
+
+def drawn_count(samples: int, drop_share: float) -> int:
+    """How many must be drawn so that `samples` are left when the share is dropped."""
+    count = math.ceil(samples / (1 - drop_share))
+    while count - dropped_count(count, drop_share) < samples:
+        count += 1
+    return count
+
+
+def dropped_count(drawn: int, drop_share: float) -> int:
+    """Exactly how many of the drawn are dropped."""
+    return math.floor(drawn * drop_share + 1e-9)
+
+
+def latents(generator: Generator, numbers: range, psi: float, seed: int) -> Tensor:
+    """ws (N, num_ws, w_dim) of these sample numbers."""
+    z = torch.stack([torch.randn(generator.z_dim, generator=seeded(seed, 31, i)) for i in numbers])
+    w = generator.truncate(generator.mapping(z.to(generator.mean_w.device)), psi)
+    return generator.broadcast(w)
+
+
+def draw(labeler: LabelGenerator, numbers: range, params: GenerateParams, seed: int) -> Iterator[Drawn]:
+    """Draw, label and score these numbers, `params.batch` at a time."""
+    for start in range(numbers.start, numbers.stop, params.batch):
+        part = range(start, min(start + params.batch, numbers.stop))
+        with torch.no_grad():
+            images, labels = labeler(latents(labeler.generator, part, params.psi, seed))
+            masks = labels.values
+            if params.ignore_above is not None:
+                masks = masks.masked_fill(labels.uncertainty > params.ignore_above, IGNORE)
+            yield Drawn(
+                np.array(part),
+                to_arrays(images),
+                masks.cpu().numpy(),
+                image_score(labels.uncertainty, params.score_share).cpu().numpy(),
+                labels.uncertainty.cpu().numpy(),
+            )
+
+
+def most_certain(scores: np.ndarray, drop_share: float) -> np.ndarray:
+    """(N,) bool: all but the floor(N * drop_share) most uncertain; of equal scores the later number goes first."""
+    order = np.argsort(scores, kind="stable")
+    keep = np.ones(len(scores), bool)
+    keep[order[len(scores) - dropped_count(len(scores), drop_share) :]] = False
+    return keep

@@ -1,0 +1,89 @@
+"""Find the latents of the labelled images: train an encoder, then optimise each image's latents in W+."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stages.common.cli import run_stage
+from stages.common.device import pick_device
+from stages.common.params import SharedParams
+from stages.common.paths import publish, require, write_atomically
+from stages.common.progress import Progress
+from stages.common.samples import read_set
+from stages.common.tensors import to_images
+from stages.common.tracking import Tracker
+from stages.common.weights import save_weights
+from stages.invert.encoder import Encoder, build_encoder, finetune, regress
+from stages.invert.inversion import invert
+from stages.invert.losses import Distance, Weights
+from stages.invert.params import InvertParams
+from stages.invert.perceptual import build_perceptual
+from stages.invert.results import draw_pairs, summarise, write_views
+from stages.invert.views import make_views
+from stages.pretrain.build import load_discriminator, load_generator
+from stages.pretrain.generator import Generator
+
+LABELED, UNLABELED = Path("data/prepare/labeled"), Path("data/prepare/unlabeled")
+GAN, DATA, MODELS, REPORTS = Path("models/pretrain"), Path("data/invert"), Path("models/invert"), Path("reports/invert")
+
+
+def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
+    """Read, train the encoder, invert, write."""
+    device = pick_device(shared.device)
+    generator = load_generator(require(GAN / "generator.safetensors", "pretrain")).to(device)
+    critic = load_discriminator(GAN / "discriminator.safetensors").to(device)
+    distance = build_perceptual(params.perceptual, critic, params.backbone_weights).to(device)
+    labeled = read_set(require(LABELED, "prepare"))
+    images, masks = to_images(labeled.images).to(device), torch.from_numpy(labeled.require_masks()).to(device)
+    views, view_masks, source = make_views(images, masks, params.views.copies, params.views.affine, shared.seed)
+    print(f"invert: {len(labeled)} labelled images in {len(views)} views, on {device}", flush=True)
+    weights = Weights(params.optimise.perceptual_weight, params.optimise.pixel_weight, params.optimise.start_weight)
+    encoder = train_encoder(generator, distance, weights, params, shared.seed, track).to(device)
+    progress = Progress("invert optimise", params.optimise.steps)
+    result = invert(
+        generator, encoder, views, distance, weights, params.optimise,
+        lambda step, terms: progress.update(step, {name: float(value) for name, value in terms.items()}),
+    )  # fmt: skip
+    flagged = result.flagged(params.reject_above)
+    with publish(MODELS) as folder:
+        save_weights(folder / "encoder.safetensors", encoder.state_dict(), params.model_dump(mode="json"))
+    with publish(DATA) as folder:
+        write_views(folder, labeled, views, view_masks, source, result, flagged)
+    with publish(REPORTS / "pictures") as folder:
+        draw_pairs(folder / "pairs.png", generator, views, result, len(labeled))
+    metrics = summarise(result, flagged, len(labeled))
+    write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
+    track.metrics(metrics)
+    track.artifact(REPORTS / "pictures" / "pairs.png", "pictures")
+
+
+def train_encoder(
+    generator: Generator, distance: Distance, weights: Weights, params: InvertParams, seed: int, track: Tracker
+) -> Encoder:
+    """Both phases, logged under encoder/."""
+    device = generator.mean_w.device
+    reals = to_images(read_set(require(UNLABELED, "prepare")).images).to(device)
+    torch.manual_seed(seed)
+    encoder = build_encoder(generator, params.encoder, reals.shape[1]).to(device)
+    phases = {
+        "regress": (regress(encoder, generator, params.encoder, seed), params.encoder.regress_steps),
+        "finetune": (
+            finetune(encoder, generator, reals, distance, weights, params.encoder, seed),
+            params.encoder.finetune_steps,
+        ),
+    }
+    for phase, (steps, total) in phases.items():
+        progress = Progress(f"invert encoder {phase}", total)
+        for step, terms in enumerate(steps, start=1):
+            values: dict[str, Tensor] = terms
+            if step % 50 == 0 or step == total:
+                shown = {name: float(value) for name, value in values.items()}
+                progress.update(step, shown)
+                track.metrics({f"encoder/{phase}_{name}": value for name, value in shown.items()}, step=step)
+    return encoder.eval().requires_grad_(False)
+
+
+if __name__ == "__main__":
+    run_stage("invert", InvertParams, main, __doc__)

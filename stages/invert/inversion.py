@@ -1,0 +1,68 @@
+"""From labelled images to latents: encode, optimise, judge."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stages.invert.encoder import Encoder, latent_deviation
+from stages.invert.losses import Distance, Weights, reconstruction_terms, weighted
+from stages.invert.optimise import Best, optimise_latents
+from stages.invert.params import OptimiseParams
+from stages.pretrain.generator import Generator
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """Latents (N, num_ws, w_dim) of N images, before and after the optimisation, with both reconstruction errors (N,).
+
+    Errors are the weighted perceptual and pixel terms; `perceptual` and `pixel` are the final terms alone.
+    """
+
+    start: Tensor
+    ws: Tensor
+    start_error: Tensor
+    error: Tensor
+    perceptual: Tensor
+    pixel: Tensor
+
+    def flagged(self, reject_above: float) -> Tensor:
+        """(N,) bool: the images whose error is above `reject_above` times the median."""
+        return self.error > reject_above * self.error.median()
+
+
+def invert(
+    generator: Generator,
+    encoder: Encoder,
+    images: Tensor,
+    distance: Distance,
+    weights: Weights,
+    params: OptimiseParams,
+    on_step: Callable[[int, dict[str, Tensor]], None],
+) -> Inversion:
+    """Invert all images, `params.batch` at once."""
+    scale = latent_deviation(generator)
+    parts = []
+    for batch in images.split(params.batch):
+        with torch.no_grad():
+            start = encoder(batch)
+        best = Best(start, start.new_zeros(len(start)))
+        iterates = optimise_latents(
+            generator, batch, start, distance, weights, params.steps, params.learning_rate, scale
+        )
+        for step, (best, terms) in enumerate(iterates):  # noqa: B007, the last one is judged
+            on_step(step, terms)
+        parts.append(_judge(generator, batch, start, best, distance, weights))
+    return Inversion(*(torch.cat([getattr(p, name) for p in parts]) for name in Inversion.__dataclass_fields__))
+
+
+@torch.no_grad()
+def _judge(
+    generator: Generator, images: Tensor, start: Tensor, best: Best, distance: Distance, weights: Weights
+) -> Inversion:
+    before = reconstruction_terms(generator.synthesis(start), images, distance)
+    after = reconstruction_terms(generator.synthesis(best.ws), images, distance)
+    return Inversion(
+        start, best.ws, weighted(before, weights), weighted(after, weights), after["perceptual"], after["pixel"]
+    )

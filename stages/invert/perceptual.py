@@ -1,0 +1,75 @@
+"""Perceptual distances between images, differentiable, each (N,) >= 0. The default needs no weights but the GAN's."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stages.common.errors import UserError
+from stages.pretrain.discriminator import Discriminator
+from stages.pretrain.features import EfficientNetLite
+
+
+def map_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
+    """(N,): squared distance of channel-normalised feature maps, mean over pixels, mean over maps (as LPIPS, eq. 1)."""
+    total = first[0].new_zeros(len(first[0]))
+    for a, b in zip(first, second, strict=True):
+        difference = nn.functional.normalize(a, dim=1) - nn.functional.normalize(b, dim=1)
+        total = total + difference.square().sum(dim=1).mean(dim=(1, 2))
+    return total / len(first)
+
+
+class DiscriminatorDistance(nn.Module):
+    """Distance of the trained discriminator's maps (first convolution and every block)."""
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return map_distance(self.discriminator.features(first), self.discriminator.features(second))
+
+
+class EfficientNetDistance(nn.Module):
+    """Distance of EfficientNet-Lite0's maps at four depths."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNetLite()
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return map_distance(self.network.maps(first), self.network.maps(second))
+
+
+class LpipsDistance(nn.Module):
+    """LPIPS (Zhang et al. 2018) with its published linear weights, on a torchvision backbone of the user's."""
+
+    def __init__(self, net: str, weights: Path) -> None:
+        super().__init__()
+        if not weights.is_file():
+            raise UserError(
+                f"{weights}: no such file; invert.backbone_weights must name a torchvision {net} state dict"
+            )
+        from torchmetrics.functional.image.lpips import _LPIPS
+
+        self.metric: Any = _LPIPS(pretrained=True, net=net, pnet_rand=True).eval()
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        for name, module in self.metric.net.named_modules():
+            if isinstance(module, nn.Conv2d):
+                layer = f"features.{name.split('.')[-1]}"
+                module.load_state_dict({"weight": state[f"{layer}.weight"], "bias": state[f"{layer}.bias"]})
+        self.requires_grad_(False)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        rgb = [images.expand(-1, 3, -1, -1).clamp(-1, 1) for images in (first, second)]
+        return self.metric(*rgb).flatten()
+
+
+def build_perceptual(kind: str, discriminator: Discriminator, weights: str | None) -> nn.Module:
+    """A frozen distance: (N, C, H, W), (N, C, H, W) in [-1, 1] -> (N,)."""
+    if kind == "discriminator":
+        return DiscriminatorDistance(discriminator).requires_grad_(False)
+    if kind == "efficientnet":
+        return EfficientNetDistance().requires_grad_(False)
+    return LpipsDistance({"lpips_alex": "alex", "lpips_vgg": "vgg"}[kind], Path(str(weights)))

@@ -1,0 +1,120 @@
+"""Train the label generator: per-pixel MLPs over the GAN's features, from the labels of the inverted images."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.common.checkpoint import WorkFolder
+from stages.common.cli import run_stage
+from stages.common.device import pick_device
+from stages.common.digests import work_digest
+from stages.common.errors import UserError
+from stages.common.params import SharedParams
+from stages.common.paths import publish, require, write_atomically
+from stages.common.progress import Progress
+from stages.common.spec import read_spec
+from stages.common.tracking import Tracker
+from stages.common.weights import save_weights
+from stages.invert.results import read_inverted
+from stages.label.ensemble import Ensemble
+from stages.label.heads import Head, SegmentationHead
+from stages.label.labelling import ensemble_config
+from stages.label.params import LabelParams
+from stages.label.pixels import PixelBank, build_bank
+from stages.label.quality import fold_pools, make_folds, predict_held_out
+from stages.label.results import Inverted, draw_cross_validation, summarise, usable
+from stages.label.training import new_ensemble, train_ensemble
+from stages.pretrain.build import load_generator
+
+GENERATOR, INVERTED = Path("models/pretrain/generator.safetensors"), Path("data/invert")
+MODELS, REPORTS = Path("models/label"), Path("reports/label")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What both trainings share: pixels, head, params, seed, where to log."""
+
+    bank: PixelBank
+    head: Head
+    params: LabelParams
+    seed: int
+    work: WorkFolder
+    track: Tracker
+
+    def train(self, name: str, members: int, pools: Sequence[Tensor]) -> Ensemble:
+        """Train, or go on with, the ensemble of this name."""
+        state = new_ensemble(self.bank, members, self.head, self.params, self.seed)
+        saved = self.work.load(f"{name}.pt")
+        if saved is not None:
+            state.restore(saved)
+        progress = Progress(f"label {name}", self.params.steps, state.step)
+        for losses in train_ensemble(state, self.bank, pools, self.head, self.params, self.seed):
+            if state.step % self.params.log_every == 0:
+                loss = float(losses.mean())
+                progress.update(state.step, {"loss": loss})
+                self.track.metrics({f"label/{name}_loss": loss}, step=state.step)
+            if state.step % self.params.save_every == 0:
+                self.work.save(state.save(), f"{name}.pt")
+        return state.ensemble.eval()
+
+
+def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
+    """Read, train, cross-validate, write."""
+    spec = read_spec()
+    generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
+    inverted = usable(*read_inverted(require(INVERTED, "invert")))
+    masks = inverted.views.require_masks()
+    bank = build_bank(
+        generator, inverted.ws, masks, inverted.image, params.pixels_per_image, params.balanced_share, shared.seed
+    )
+    head = SegmentationHead(len(spec.classes))
+    work = WorkFolder("label", work_digest([params, shared.seed], [GENERATOR, INVERTED]))
+    print(f"label: {len(bank.labels)} pixels of {len(masks)} latents, {bank.features.shape[1]} features", flush=True)
+    job = Job(bank, head, params, shared.seed, work, track)
+    everything = torch.arange(len(bank.labels), device=bank.labels.device)
+    ensemble = job.train("ensemble", params.members, [everything] * params.members)
+    metrics = {"label/pixels": float(len(bank.labels)), "label/latents": float(len(masks))}
+    with publish(REPORTS / "pictures") as folder:
+        if params.folds:
+            metrics |= cross_validate(job, generator, inverted, spec.classes, folder)
+    with publish(MODELS) as folder:
+        config = ensemble_config(ensemble, bank.features.shape[1])
+        save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
+    write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
+    track.metrics(metrics)
+    work.clear()
+
+
+def cross_validate(
+    job: Job, generator: object, inverted: Inverted, classes: Sequence[str], folder: Path
+) -> dict[str, float]:
+    """Label quality on labelled images that the labelling members never saw."""
+    originals = np.flatnonzero(inverted.views.index["view"].to_numpy() == 0)
+    if job.params.folds > len(originals) or job.params.folds == 1:
+        raise UserError(
+            f"label.folds: {job.params.folds}; choose 0, or 2 to {len(originals)} (the labelled images kept)"
+        )
+    folds = make_folds(int(inverted.image.max()) + 1, job.params.folds, job.seed)
+    ensemble = job.train(
+        "cross-validation",
+        job.params.folds * job.params.fold_members,
+        fold_pools(job.bank, folds, job.params.fold_members),
+    )
+    held_out = predict_held_out(
+        generator, ensemble, job.head, inverted.ws[originals], folds[inverted.image[originals]], job.params.fold_members
+    )  # type: ignore[arg-type]
+    truth = inverted.views.require_masks()[originals]
+    draw_cross_validation(
+        folder / "cross_validation.png", inverted.views.images[originals], truth, held_out.predictions, len(classes)
+    )
+    job.track.artifact(folder / "cross_validation.png", "pictures")
+    return summarise(held_out.predictions, truth, classes)
+
+
+if __name__ == "__main__":
+    run_stage("label", LabelParams, main, __doc__)

@@ -1,0 +1,142 @@
+"""The label generator, fast: the first layer at native resolution, resizing as matrix products, in row bands.
+
+The first linear layer commutes with bilinear resizing, so it is applied to each feature map where it is small; the
+results of all resolutions are resized directly to the output and summed. A band of output rows at a time is resized
+(rows by a few taps, columns by one matrix product for all resolutions) and carried through the other layers, so that
+neither the hypercolumn nor a full-size hidden layer ever exists. Equal to `plain` up to rounding.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stages.label.ensemble import Ensemble
+
+BAND_ROWS = 8
+
+
+def resize_matrix(target: int, source: int, like: Tensor) -> Tensor:
+    """(target, source): bilinear resizing along one axis with align_corners=False, as `F.interpolate` does it."""
+    identity = torch.eye(source, dtype=like.dtype, device=like.device)[None]
+    return F.interpolate(identity, size=target, mode="linear", align_corners=False)[0].t().contiguous()
+
+
+@dataclass(frozen=True)
+class FoldedEnsemble:
+    """The ensemble for inference: standardisation and batch normalisation folded into the linear layers.
+
+    first: (D, members * h1) with first_bias (members * h1,); second: (members, h1, h2); last: (members, h2, outputs).
+    """
+
+    first: Tensor
+    first_bias: Tensor
+    second: Tensor
+    second_bias: Tensor
+    last: Tensor
+    last_bias: Tensor
+
+    @property
+    def members(self) -> int:
+        return len(self.second)
+
+
+@torch.no_grad()
+def fold(ensemble: Ensemble) -> FoldedEnsemble:
+    """Order is linear, ReLU, normalisation: each normalisation folds forward into the next linear layer."""
+    first = ensemble.first.weight / ensemble.spread
+    first_bias = ensemble.first.bias - first @ ensemble.centre
+    second, second_bias = _absorb(ensemble.second.weight, ensemble.second.bias, ensemble.first_norm.affine())
+    last, last_bias = _absorb(ensemble.last.weight, ensemble.last.bias, ensemble.second_norm.affine())
+    return FoldedEnsemble(
+        first.flatten(0, 1).t().contiguous(),
+        first_bias.flatten(),
+        second.transpose(1, 2).contiguous(),
+        second_bias,
+        last.transpose(1, 2).contiguous(),
+        last_bias,
+    )
+
+
+def _absorb(weight: Tensor, bias: Tensor, affine: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    scale, shift = affine
+    return weight * scale[:, None], bias + torch.einsum("moi,mi->mo", weight, shift)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The maps of one resolution: pixels (h, w, C), their rows of the first layer (C, members * h1), row resizing."""
+
+    pixels: Tensor
+    weight: Tensor
+    rows: Tensor
+
+    def resized_rows(self, start: int, stop: int) -> Tensor:
+        """First layer, resized along rows: output rows start..stop at native width, (stop - start, w, members * h1)."""
+        taps = self.rows[start:stop]
+        used = taps.any(dim=0).nonzero()
+        low, high = int(used[0]), int(used[-1]) + 1
+        native = self.pixels[low:high] @ self.weight
+        if self.rows.shape[0] == self.rows.shape[1]:
+            return native
+        return (taps[:, low:high] @ native.flatten(1)).view(stop - start, *native.shape[1:])
+
+
+def _levels(folded: FoldedEnsemble, maps: list[Tensor], height: int) -> list[_Level]:
+    """Group maps (C, h, w) of equal size, in order of size."""
+    sizes = list(dict.fromkeys(tuple(m.shape[1:]) for m in maps))
+    offsets = torch.tensor([0, *(m.shape[0] for m in maps)]).cumsum(0).tolist()
+    levels = []
+    for size in sizes:
+        chosen = [i for i, m in enumerate(maps) if tuple(m.shape[1:]) == size]
+        pixels = torch.cat([maps[i].float() for i in chosen]).permute(1, 2, 0).contiguous()
+        weight = torch.cat([folded.first[offsets[i] : offsets[i + 1]] for i in chosen])
+        levels.append(_Level(pixels, weight, resize_matrix(height, size[0], pixels)))
+    return levels
+
+
+@torch.no_grad()
+def factored_bands(
+    folded: FoldedEnsemble, maps: list[Tensor], size: tuple[int, int], band_rows: int = BAND_ROWS
+) -> Iterator[tuple[slice, Tensor]]:
+    """Logits of one image, a band of rows at a time.
+
+    maps: (C_i, h_i, w_i) each no larger than `size`. Yields (rows, logits (members, rows, W, outputs)).
+    """
+    height, width = size
+    levels = _levels(folded, maps, height)
+    full = [level for level in levels if level.pixels.shape[1] == width]
+    small = [level for level in levels if level.pixels.shape[1] != width]
+    columns = [resize_matrix(width, level.pixels.shape[1], level.pixels) for level in small]
+    across = torch.cat(columns, dim=1) if columns else None
+    for start in range(0, height, band_rows):
+        stop = min(start + band_rows, height)
+        hidden = folded.first_bias.expand(stop - start, width, -1)
+        if across is not None:
+            stacked = torch.cat([level.resized_rows(start, stop) for level in small], dim=1)
+            hidden = torch.baddbmm(hidden, across.expand(stop - start, -1, -1), stacked)
+        for level in full:
+            hidden = hidden + level.resized_rows(start, stop)
+        yield slice(start, stop), _upper_layers(folded, F.relu(hidden))
+
+
+def _upper_layers(folded: FoldedEnsemble, hidden: Tensor) -> Tensor:
+    """(rows, W, members * h1) after the ReLU -> logits (members, rows, W, outputs)."""
+    rows, width, _ = hidden.shape
+    per_member = hidden.view(rows * width, folded.members, -1)
+    logits = []
+    for i in range(folded.members):
+        x = F.relu(torch.addmm(folded.second_bias[i], per_member[:, i], folded.second[i]))
+        logits.append(torch.addmm(folded.last_bias[i], x, folded.last[i]))
+    return torch.stack(logits).view(folded.members, rows, width, -1)
+
+
+@torch.no_grad()
+def factored_logits(ensemble: Ensemble, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
+    """Logits (members, N, H, W, outputs) of a batch of maps (N, C_i, h_i, w_i), as `plain_logits` gives them."""
+    folded = fold(ensemble)
+    images = range(len(maps[0]))
+    per_image = [torch.cat([part for _, part in factored_bands(folded, [m[i] for m in maps], size)], 1) for i in images]
+    return torch.stack(per_image, dim=1)

@@ -1,0 +1,68 @@
+"""Latents in, labelled images out: generator, folded ensemble and head together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stages.common.weights import load_into, load_weights
+from stages.label.ensemble import Ensemble
+from stages.label.factored import FoldedEnsemble, factored_bands, fold
+from stages.label.heads import Head, Labels, SegmentationHead
+from stages.pretrain.generator import Generator
+
+
+@dataclass(frozen=True)
+class LabelGenerator:
+    """Labels what the generator draws. Subsets of the members make label generators of their own (`select`)."""
+
+    generator: Generator
+    folded: FoldedEnsemble
+    head: Head
+
+    @torch.no_grad()
+    def __call__(self, ws: Tensor) -> tuple[Tensor, Labels]:
+        """ws (N, num_ws, w_dim) -> images (N, C, H, W) in [-1, 1], labels (N, H, W)."""
+        images, maps = self.generator.synthesis.features(ws)
+        labels = [self._label([m[i] for m in maps]) for i in range(len(ws))]
+        values, uncertainty = (torch.stack([getattr(x, name) for x in labels]) for name in ("values", "uncertainty"))
+        return images.clamp(-1, 1), Labels(values, uncertainty)
+
+    def _label(self, maps: list[Tensor]) -> Labels:
+        bands = [self.head.combine(logits) for _, logits in factored_bands(self.folded, maps, self.generator.size)]
+        return Labels(torch.cat([b.values for b in bands]), torch.cat([b.uncertainty for b in bands]))
+
+
+def select_members(ensemble: Ensemble, chosen: slice) -> FoldedEnsemble:
+    """Some members of an ensemble, folded for inference."""
+    folded = fold(ensemble)
+    width = ensemble.hidden[0]
+    columns = slice(chosen.start * width, chosen.stop * width)
+    return FoldedEnsemble(
+        folded.first[:, columns].contiguous(),
+        folded.first_bias[columns],
+        folded.second[chosen],
+        folded.second_bias[chosen],
+        folded.last[chosen],
+        folded.last_bias[chosen],
+    )
+
+
+def ensemble_config(ensemble: Ensemble, features: int) -> dict[str, Any]:
+    """What `load_ensemble` needs beside the weights."""
+    return {
+        "members": ensemble.members,
+        "features": features,
+        "hidden": list(ensemble.hidden),
+        "outputs": ensemble.outputs,
+    }
+
+
+def load_label_generator(path: Path, generator: Generator) -> LabelGenerator:
+    """The trained ensemble on the generator's device."""
+    tensors, config = load_weights(path)
+    ensemble = Ensemble(config["members"], config["features"], tuple(config["hidden"]), config["outputs"])
+    load_into(ensemble, tensors)
+    return LabelGenerator(generator, fold(ensemble.to(generator.mean_w.device)), SegmentationHead(config["outputs"]))

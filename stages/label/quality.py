@@ -1,0 +1,61 @@
+"""How good the labels are: cross-validation over the labelled images, all folds trained in one ensemble."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.common.spec import IGNORE
+from stages.label.ensemble import Ensemble
+from stages.label.heads import Head
+from stages.label.labelling import LabelGenerator, select_members
+from stages.label.pixels import PixelBank
+from stages.pretrain.generator import Generator
+
+
+def make_folds(images: int, folds: int, seed: int) -> np.ndarray:
+    """(images,) the fold in which each labelled image is held out; folds of equal size up to one."""
+    order = np.random.default_rng([seed, 24]).permutation(images)
+    result = np.empty(images, np.int64)
+    result[order] = np.arange(images) % folds
+    return result
+
+
+def fold_pools(bank: PixelBank, folds: np.ndarray, members: int) -> list[Tensor]:
+    """For each member of each fold, the bank's rows that do not come from its held-out images."""
+    fold_of_row = torch.from_numpy(folds).to(bank.image.device)[bank.image]
+    pools = [(fold_of_row != fold).nonzero()[:, 0] for fold in range(int(folds.max()) + 1)]
+    return [pool for pool in pools for _ in range(members)]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions (N, H, W) of images that the predicting members never saw."""
+
+    predictions: np.ndarray
+
+
+def predict_held_out(
+    generator: Generator, ensemble: Ensemble, head: Head, ws: Tensor, folds: np.ndarray, members: int
+) -> HeldOut:
+    """Label every labelled image's latent ws (N, num_ws, w_dim) by the members of the fold that held it out."""
+    predictions = np.empty((len(ws), *generator.size), np.uint8)
+    for fold in range(int(folds.max()) + 1):
+        folded = select_members(ensemble, slice(fold * members, (fold + 1) * members))
+        rows = np.flatnonzero(folds == fold)
+        _, labels = LabelGenerator(generator, folded, head)(ws[torch.from_numpy(rows)].to(generator.mean_w.device))
+        predictions[rows] = labels.values.cpu().numpy()
+    return HeldOut(predictions)
+
+
+def pooled_iou(predictions: np.ndarray, masks: np.ndarray, classes: Sequence[int]) -> dict[int, float]:
+    """Intersection over union of each class over all pixels of the set; nan where neither has the class."""
+    valid = masks != IGNORE
+    result = {}
+    for c in classes:
+        both = ((predictions == c) & (masks == c) & valid).sum()
+        either = (((predictions == c) | (masks == c)) & valid).sum()
+        result[c] = float(both / either) if either else float("nan")
+    return result

@@ -1,0 +1,105 @@
+"""Exact and near copies among images."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from stages.common.errors import UserError
+from stages.prepare.scan import THUMBNAIL
+
+BLOCK = 2048
+VERIFY = 16384
+# Room for float32 rounding in the first pass, in squared units of the value range; the second pass is exact.
+MARGIN = 1e-5
+MAX_PAIRS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Pairs of copies: (P, 2) row numbers, smaller first; (P,) RMS difference; (P,) whether every pixel is equal."""
+
+    pairs: np.ndarray
+    rms: np.ndarray
+    exact: np.ndarray
+
+
+def find_copies(digests: Sequence[str], thumbnails: np.ndarray, threshold: float) -> Copies:
+    """All pairs with equal digests, and with `threshold` > 0 all whose thumbnails differ by at most that RMS.
+
+    thumbnails: (N, D) uint8. threshold: a share of the value range. Raises UserError beyond two million pairs.
+    """
+    exact = exact_pairs(digests)
+    near, rms = near_pairs(thumbnails, threshold)
+    names = np.unique(np.asarray(digests, dtype=str), return_inverse=True)[1]
+    different = names[near[:, 0]] != names[near[:, 1]]
+    near, rms = near[different], rms[different]
+    return Copies(
+        pairs=np.concatenate([exact, near]),
+        rms=np.concatenate([np.zeros(len(exact)), rms]),
+        exact=np.arange(len(exact) + len(near)) < len(exact),
+    )
+
+
+def exact_pairs(digests: Sequence[str]) -> np.ndarray:
+    """(P, 2) row numbers of equal digests."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, digest in enumerate(digests):
+        rows[digest].append(row)
+    _refuse_flood(sum(len(same) * (len(same) - 1) // 2 for same in rows.values()))
+    pairs = [pair for same in rows.values() for pair in combinations(same, 2)]
+    return np.array(pairs, dtype=int).reshape(-1, 2)
+
+
+def near_pairs(thumbnails: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """(P, 2) row numbers and (P,) RMS differences of thumbnails at most `threshold` apart; none at 0.
+
+    Averaging blocks never enlarges an RMS difference, so comparing a quarter of the pixels first loses no pair.
+    """
+    pairs, distances = [np.zeros((0, 2), int)], [np.zeros(0)]
+    if threshold == 0 or not len(thumbnails):
+        return pairs[0], distances[0]
+    values = thumbnails.astype(np.float32) / 255
+    coarse = _halve(values)
+    for candidates in _candidates(coarse - coarse.mean(0), threshold):
+        for start in range(0, len(candidates), VERIFY):
+            chunk = candidates[start : start + VERIFY]
+            rms = np.sqrt(np.mean((values[chunk[:, 0]] - values[chunk[:, 1]]) ** 2, axis=1))
+            pairs.append(chunk[rms <= threshold])
+            distances.append(rms[rms <= threshold])
+        _refuse_flood(sum(map(len, pairs)))
+    found, rms = np.concatenate(pairs), np.concatenate(distances)
+    order = np.lexsort((found[:, 1], found[:, 0]))
+    return found[order], rms[order]
+
+
+def _halve(values: np.ndarray) -> np.ndarray:
+    half = THUMBNAIL // 2
+    blocks = values.reshape(len(values), half, 2, half, 2, -1)
+    return blocks.mean((2, 4)).reshape(len(values), -1)
+
+
+def _candidates(values: np.ndarray, threshold: float) -> Iterator[np.ndarray]:
+    """Pairs of rows that may be near, block by block: one matrix product gives all squared differences of a block,
+    |a|^2 + |b|^2 - 2ab, when the squared lengths ride along as two more columns."""
+    squares = (values**2).sum(1, keepdims=True)
+    ones = np.ones_like(squares)
+    left, right = np.hstack([-2 * values, squares, ones]), np.hstack([values, ones, squares]).T
+    limit = np.float32((threshold**2 + MARGIN) * values.shape[1])
+    for top in range(0, len(values), BLOCK):
+        for side in range(top, len(values), BLOCK):
+            near = left[top : top + BLOCK] @ right[:, side : side + BLOCK] <= limit
+            # On the flat array this is several times faster than np.nonzero on the block.
+            rows, columns = np.divmod(np.flatnonzero(near), near.shape[1])
+            pairs = np.stack([rows + top, columns + side], axis=1)
+            yield pairs[pairs[:, 0] < pairs[:, 1]]
+
+
+def _refuse_flood(pairs: int) -> None:
+    if pairs > MAX_PAIRS:
+        raise UserError(
+            f"prepare.near_duplicate_rms: more than {MAX_PAIRS} pairs of copies; lower it, or remove the copies "
+            "from the source"
+        )

@@ -1,0 +1,79 @@
+"""Files to pixels, with one sentence for everything that can be wrong with them."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from stages.common.errors import UserError
+from stages.common.spec import IGNORE, DatasetSpec
+from stages.prepare.records import BadFileError, Pixels
+
+WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def open_image(path: Path) -> Image.Image:
+    """The whole file, decoded. Raises BadFileError when it is cut off or no image."""
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            return opened
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).split(" <")[0].split(" '")[0]
+        raise BadFileError(str(path), f"not a readable image ({reason}); replace or remove the file") from error
+
+
+def read_image(path: Path, spec: DatasetSpec, any_size: bool) -> np.ndarray:
+    """(H, W, C) uint8 in the colours of the spec, upright as its EXIF note says.
+
+    Raises BadFileError when it is unreadable, has more than 8 bits a channel, or (unless any_size) another size than
+    the spec.
+    """
+    opened = open_image(path)
+    if opened.mode in WIDE_MODES:
+        raise BadFileError(str(path), f"more than 8 bits a channel (mode {opened.mode}); save it with 8")
+    pixels = np.asarray(ImageOps.exif_transpose(opened).convert("RGB" if spec.channels == 3 else "L"))
+    height, width = spec.size
+    if not any_size and pixels.shape[:2] != spec.size:
+        found = f"{pixels.shape[0]} x {pixels.shape[1]} pixels (height x width)"
+        raise BadFileError(
+            str(path), f"{found}, but dataset.yaml says {height} x {width}; correct it or set prepare.resize"
+        )
+    return pixels.reshape(*pixels.shape[:2], spec.channels)
+
+
+def read_mask(path: Path, size: tuple[int, int], classes: int) -> np.ndarray:
+    """(H, W) uint8 class ids of an image of this size.
+
+    Raises UserError when the file is missing, unreadable, no map of class ids, of another size, or out of range.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such mask; every labelled image needs one of the same name")
+    try:
+        ids = np.asarray(open_image(path))
+    except BadFileError as error:
+        raise UserError(str(error)) from error
+    if ids.ndim != 2:
+        raise UserError(f"{path}: {ids.shape[2]} channels, but a mask has one, holding class ids")
+    if ids.shape != size:
+        raise UserError(
+            f"{path}: the mask is {ids.shape[0]} x {ids.shape[1]} pixels, but its image is {size[0]} x {size[1]}"
+        )
+    strange = np.setdiff1d(ids, [*range(classes), IGNORE])
+    if len(strange):
+        raise UserError(
+            f"{path}: class id {strange[0]} is out of range; the {classes} classes of dataset.yaml are "
+            f"0 to {classes - 1}, and {IGNORE} is ignored"
+        )
+    return ids.astype(np.uint8)
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Pixels at (height, width): the image by Lanczos, which averages when it shrinks, the mask by nearest pixel."""
+    height, width = size
+    flat = pixels.image[:, :, 0] if pixels.image.shape[2] == 1 else pixels.image
+    image = np.asarray(Image.fromarray(flat).resize((width, height), Image.Resampling.LANCZOS))
+    mask = pixels.mask
+    if mask is not None:
+        mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
+    return Pixels(image.reshape(height, width, pixels.image.shape[2]), mask)

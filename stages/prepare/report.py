@@ -1,0 +1,83 @@
+"""What `prepare` says about its sets: numbers, the list of copies, a picture, a table."""
+
+import numpy as np
+import pandas as pd
+
+from stages.common.pictures import as_rgb, grid, overlay
+from stages.common.spec import DatasetSpec
+from stages.prepare.duplicates import Copies
+from stages.prepare.records import SPLITS
+from stages.prepare.scan import Scan
+
+COLUMNS = 10
+PICTURED = 50
+UNUSED = "left out"
+
+
+def duplicates_table(scan: Scan, copies: Copies, splits: dict[str, np.ndarray]) -> pd.DataFrame:
+    """A row a pair of copies: kind, rms, both files with the set that each is in now, and whether the pair parted them.
+
+    A pair of a labelled and an unlabelled image is left out: both may show the same.
+    """
+    names = np.full(len(scan.records), UNUSED, dtype=object)
+    for split in reversed(SPLITS):
+        names[splits[split]] = split
+    first, second = copies.pairs.T
+    held_out = np.isin(names, ("test", "val"))
+    parted = (held_out[first] & (names[second] == UNUSED)) | (held_out[second] & (names[first] == UNUSED))
+    files = np.array([record.file for record in scan.records], dtype=object)
+    table = pd.DataFrame(
+        {
+            "kind": np.where(copies.exact, "exact", "near"),
+            "rms": copies.rms.round(5),
+            "first": files[first],
+            "first_set": names[first],
+            "second": files[second],
+            "second_set": names[second],
+            "action": np.where(parted, "removed", "kept"),
+        }
+    )
+    allowed = (table[["first_set", "second_set"]].isin(("labeled", "unlabeled"))).all(axis=1)
+    return table[~allowed | (table["first_set"] == table["second_set"])].reset_index(drop=True)
+
+
+def metrics_of(scan: Scan, duplicates: pd.DataFrame, splits: dict[str, np.ndarray]) -> dict[str, float]:
+    """Counts by name."""
+    used = np.unique(np.concatenate(list(splits.values())))
+    return {
+        **{f"prepare/{split}": float(len(splits[split])) for split in SPLITS},
+        **{f"prepare/duplicates_{kind}": float((duplicates["kind"] == kind).sum()) for kind in ("exact", "near")},
+        "prepare/left_out": float(len(scan.records) - len(used)),
+        "prepare/bad_files": float(len(scan.bad)),
+    }
+
+
+def labeled_picture(images: np.ndarray, masks: np.ndarray, classes: int) -> np.ndarray:
+    """(H, W, 3): rows of ten images, each row over the same images with their classes tinted."""
+    columns = min(COLUMNS, len(images))
+    blank = np.full_like(as_rgb(images[:1]), 255)
+    rows = []
+    for start in range(0, len(images), columns):
+        chunk = slice(start, start + columns)
+        plain, tinted = as_rgb(images[chunk]), overlay(images[chunk], masks[chunk], classes)
+        filling = [blank] * (columns - len(plain))
+        rows += [plain, *filling, tinted, *filling]
+    scale = max(1, 64 // max(images.shape[1:3]))
+    return grid(np.concatenate(rows), columns=columns, scale=scale)
+
+
+def print_counts(spec: DatasetSpec, splits: dict[str, np.ndarray], shows: np.ndarray) -> None:
+    """A table on the terminal: images in each set, and how many of them show each class."""
+    from rich.console import Console
+    from rich.table import Table
+
+    height, width = spec.size
+    table = Table(title=f"{spec.name}: {height} x {width} x {spec.channels}")
+    table.add_column("images")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    table.add_row("all", *(str(len(splits[split])) for split in SPLITS), end_section=True)
+    counts = {split: shows[splits[split]].sum(0) for split in SPLITS if split != "unlabeled"}
+    for label in spec.foreground:
+        table.add_row(spec.classes[label], *(str(counts[split][label]) if split in counts else "" for split in SPLITS))
+    Console().print(table)

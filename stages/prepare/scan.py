@@ -1,0 +1,120 @@
+"""One look at every image: what splitting, duplicate search and checks need to know, without keeping the pixels."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stages.common.progress import tracked
+from stages.common.spec import IGNORE, DatasetSpec
+from stages.prepare.records import BadFileError, Pixels, Record, Source
+
+THUMBNAIL = 16
+CONSTANT = "all pixels are the same"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is kept of one image.
+
+    row: columns of the table. digest: of size and pixels. thumbnail: (16 * 16 * C,) uint8 block means.
+    shows: (K,) bool, whether the mask holds each class.
+    """
+
+    row: dict[str, Any]
+    digest: str
+    thumbnail: np.ndarray
+    shows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The readable images of a source, row by row.
+
+    table: columns height, width, channels, mean, std (both in [0, 1]), labeled_share and unknown_pixels (NaN without a
+    mask). digests: N strings. thumbnails: (N, D) uint8. shows: (N, K) bool. bad: (file, reason) of those left out.
+    """
+
+    records: list[Record]
+    table: pd.DataFrame
+    digests: list[str]
+    thumbnails: np.ndarray
+    shows: np.ndarray
+    bad: list[tuple[str, str]]
+
+
+def scan(source: Source, quarantine: bool) -> Scan:
+    """Read every image once. With `quarantine`, bad files are left out and listed.
+
+    Raises UserError for the first bad file otherwise, and always for what is wrong with a mask: a wrong label says
+    that the labels as a whole were made differently, which leaving one out would hide.
+    """
+    kept: list[Record] = []
+    facts: list[Facts] = []
+    bad: list[tuple[str, str]] = []
+    found = _looks(source)
+    for record, result in zip(source.records, tracked(found, "look", len(source.records), "image"), strict=True):
+        if isinstance(result, BadFileError) and not quarantine:
+            raise result
+        if isinstance(result, BadFileError):
+            bad.append((result.file, result.reason))
+        elif quarantine and result.row["std"] == 0:
+            bad.append((record.file, CONSTANT))
+        else:
+            kept.append(record)
+            facts.append(result)
+    return Scan(
+        records=kept,
+        table=pd.DataFrame([f.row for f in facts]),
+        digests=[f.digest for f in facts],
+        thumbnails=np.stack([f.thumbnail for f in facts]) if facts else np.zeros((0, 1), np.uint8),
+        shows=np.stack([f.shows for f in facts]) if facts else np.zeros((0, len(source.spec.classes)), bool),
+        bad=bad,
+    )
+
+
+def _looks(source: Source) -> Iterator[Facts | BadFileError]:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield from pool.map(lambda record: _look(record, source.spec), source.records)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _look(record: Record, spec: DatasetSpec) -> Facts | BadFileError:
+    try:
+        return facts_of(record.read(), spec)
+    except BadFileError as error:
+        return error
+
+
+def facts_of(pixels: Pixels, spec: DatasetSpec) -> Facts:
+    """The facts of one image."""
+    image, mask = pixels
+    height, width, channels = image.shape
+    counts = np.zeros(256, int) if mask is None else np.bincount(mask.ravel(), minlength=256)
+    unknown = counts.sum() - counts[: len(spec.classes)].sum() - counts[IGNORE]
+    row = {
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "mean": float(image.mean()) / 255,
+        "std": float(image.std()) / 255,
+        "labeled_share": counts[1:IGNORE].sum() / mask.size if mask is not None else np.nan,
+        "unknown_pixels": float(unknown) if mask is not None else np.nan,
+    }
+    digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+    return Facts(row, digest, thumbnail(image), counts[: len(spec.classes)] > 0)
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """(H, W, C) uint8 to (16 * 16 * C,) uint8: the mean of each of 16 x 16 blocks, so that noise and compression,
+    which live in the high frequencies, hardly count."""
+    flat = image[:, :, 0] if image.shape[2] == 1 else image
+    return np.asarray(Image.fromarray(flat).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)).reshape(-1)

@@ -1,0 +1,57 @@
+"""dataset.yaml: what a user says about a folder of images."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.common.errors import UserError
+from stages.common.params import Params, parse, read_yaml
+from stages.common.spec import IGNORE, DatasetSpec
+
+Side = Annotated[int, Field(ge=4, le=4096)]
+
+
+class ImageFormat(Params):
+    """size: [height, width] in pixels. channels: 1 grey, 3 RGB."""
+
+    size: tuple[Side, Side]
+    channels: Literal[1, 3]
+
+
+class KeypointFormat(Params):
+    """count: points an image. flip: for each point, the one that takes its place in the mirror image."""
+
+    count: int = Field(ge=1)
+    flip: tuple[int, ...] = ()
+
+
+class GazeFormat(Params):
+    """unit of the angles, and the names of their columns."""
+
+    unit: Literal["radian", "degree"]
+    columns: tuple[str, str]
+
+
+class DatasetYaml(Params):
+    """The whole file. classes: names by id, the background first."""
+
+    name: str
+    image: ImageFormat
+    classes: tuple[str, ...] = ()
+    keypoints: KeypointFormat | None = None
+    gaze: GazeFormat | None = None
+
+
+def read_dataset_yaml(path: Path) -> DatasetSpec:
+    """The spec of a folder. Raises UserError naming the key that is unknown, missing or wrong."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; describe the data there: name, image: {{size, channels}}, classes")
+    found = parse(DatasetYaml, read_yaml(path), path, "")
+    classes = found.classes
+    if not 2 <= len(classes) <= IGNORE:
+        raise UserError(f"{path}: classes: {len(classes)} named; name the background first, then 1 to {IGNORE - 1}")
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise UserError(f"{path}: classes: {twice} is named twice")
+    return DatasetSpec(name=found.name, size=found.image.size, channels=found.image.channels, classes=classes)

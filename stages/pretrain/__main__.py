@@ -1,0 +1,82 @@
+"""Train a StyleGAN2 on the unlabelled images; writes generator and discriminator, sample grids, distances to real."""
+
+import json
+import shutil
+from pathlib import Path
+
+from stages.common.checkpoint import WorkFolder
+from stages.common.cli import run_stage
+from stages.common.device import pick_device
+from stages.common.digests import work_digest
+from stages.common.errors import UserError
+from stages.common.params import SharedParams
+from stages.common.paths import publish, require, write_atomically
+from stages.common.samples import read_set
+from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
+from stages.common.tensors import to_images
+from stages.common.tracking import Tracker
+from stages.pretrain.build import network_config, save_network
+from stages.pretrain.generator import start_size
+from stages.pretrain.params import PretrainParams
+from stages.pretrain.report import measure, write_pictures
+from stages.pretrain.run import Run, make_accelerator
+from stages.pretrain.state import new_state
+from stages.pretrain.training import Trainer
+
+UNLABELED = Path("data/prepare/unlabeled")
+MODELS, REPORTS = Path("models/pretrain"), Path("reports/pretrain")
+
+
+def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
+    """Read, train, write."""
+    spec = read_spec()
+    check(params, spec)
+    reals = read_set(require(UNLABELED, "prepare"))
+    accelerator = make_accelerator(pick_device(shared.device).type, params.precision)
+    images = to_images(reals.images).to(accelerator.device)
+    trainer = Trainer(images, params, shared.seed, accelerator)
+    state = new_state(params, spec.size, spec.channels, shared.seed, accelerator.device)
+    work = WorkFolder("pretrain", work_digest([params, shared.seed], [UNLABELED, SPEC_PATH]))
+    run = Run(trainer, state, work, track)
+    resumed = run.resume()
+    describe(state, spec, len(images), trainer, resumed)
+    run.train()
+    if not accelerator.is_main_process:
+        return
+    config = network_config(params.network, spec.size, spec.channels)
+    with publish(REPORTS / "pictures") as folder:
+        shutil.copytree(run.pictures, folder, dirs_exist_ok=True)
+        write_pictures(folder, state.average, images, shared.seed)
+    metrics = measure(state.average, images, params.measure, shared.seed)
+    shutil.copy(run.stats, REPORTS / "stats.jsonl")
+    write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
+    with publish(MODELS) as folder:
+        save_network(folder / "generator.safetensors", state.average, config)
+        save_network(folder / "discriminator.safetensors", state.discriminator, config)
+    track.metrics(metrics)
+    track.artifact(REPORTS / "pictures" / "fakes.png", "pictures")
+    track.dataset(reals.index, f"{spec.name}-unlabeled", UNLABELED, "training")
+    work.clear()
+
+
+def check(params: PretrainParams, spec: DatasetSpec) -> None:
+    """Raises UserError when the image size does not fit a GAN or the batch is larger than needed."""
+    try:
+        start_size(spec.size)
+    except ValueError as error:
+        raise UserError(f"prepare.resize: {error}") from error
+
+
+def describe(state: object, spec: DatasetSpec, count: int, trainer: Trainer, resumed: bool) -> None:
+    """The start line."""
+    sizes = [sum(p.numel() for p in getattr(state, name).parameters()) / 1e6 for name in ("generator", "discriminator")]
+    begin = f"going on at step {state.step}" if resumed else "from the start"  # type: ignore[attr-defined]
+    print(
+        f"pretrain: {count} images of {spec.size[0]}x{spec.size[1]}x{spec.channels} on {trainer.accelerator.device}, "
+        f"generator {sizes[0]:.2f} M and discriminator {sizes[1]:.2f} M parameters, {trainer.steps} steps, {begin}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    run_stage("pretrain", PretrainParams, main, __doc__)

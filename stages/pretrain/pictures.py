@@ -1,0 +1,41 @@
+"""The fixed pictures of a GAN run: reals, fakes from the same latents at each step."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stages.common.device import seeded
+from stages.common.pictures import grid, save_png
+from stages.common.tensors import to_arrays
+from stages.pretrain.generator import Generator
+
+ROWS, COLUMNS = 8, 16
+
+
+def picture_scale(size: tuple[int, int]) -> int:
+    """How often a pixel repeats, so that small images can be looked at."""
+    return max(1, 64 // max(size))
+
+
+@torch.no_grad()
+def sample_images(generator: Generator, count: int, psi: float, seed: int, batch: int = 64) -> Tensor:
+    """(count, C, H, W) on the CPU from latents that depend on the seed alone."""
+    z = torch.randn(count, generator.z_dim, generator=seeded(seed, 3))
+    device = generator.mean_w.device
+    return torch.cat([generator(part.to(device), psi).cpu() for part in z.split(batch)])
+
+
+def draw_reals(path: Path, images: Tensor) -> Path:
+    """The first images of the set."""
+    return save_png(path, grid(to_arrays(images[: ROWS * COLUMNS]), COLUMNS, scale=picture_scale(_size(images))))
+
+
+def draw_fakes(path: Path, generator: Generator, psi: float, seed: int) -> Path:
+    """The same latents at every call with this seed."""
+    fakes = sample_images(generator, ROWS * COLUMNS, psi, seed)
+    return save_png(path, grid(to_arrays(fakes), COLUMNS, scale=picture_scale(_size(fakes))))
+
+
+def _size(images: Tensor) -> tuple[int, int]:
+    return images.shape[2], images.shape[3]

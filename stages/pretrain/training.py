@@ -1,0 +1,175 @@
+"""The training loop of the GAN, step by step; knows no paths and no tracker.
+
+Gradients are averaged over processes by hand and not by a DistributedDataParallel wrapper: the gradient penalties
+differentiate twice, which such a wrapper does not support.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from stages.common.device import seeded
+from stages.pretrain.augment import Augment
+from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalty
+from stages.pretrain.params import PretrainParams
+from stages.pretrain.state import TrainingState
+
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What stays the same over all steps. images: (N, C, H, W) in [-1, 1], on the device."""
+
+    images: Tensor
+    params: PretrainParams
+    seed: int
+    accelerator: Accelerator
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.params.images // self.params.batch
+
+    @property
+    def part_size(self) -> int:
+        """Images a process works on at once. Raises ValueError when the batch does not divide."""
+        parts = self.accelerator.num_processes * self.params.accumulate
+        if self.params.batch % parts:
+            raise ValueError(
+                f"pretrain.batch {self.params.batch} is not a multiple of processes x accumulate ({parts})"
+            )
+        return self.params.batch // parts
+
+    def gamma(self, step: int) -> float:
+        """The penalty's weight at a step."""
+        start, end = self.params.penalty.gamma, self.params.penalty.gamma_end
+        return start if not start or end is None else start * (end / start) ** min(1.0, 2 * step / self.steps)
+
+    def run(self, state: TrainingState) -> Iterator[Terms]:
+        """Train to the end; after each step yields its terms by name."""
+        while state.step < self.steps:
+            yield self.train_step(state)
+
+    def train_step(self, state: TrainingState) -> Terms:
+        """One update of both networks and of the average."""
+        torch.manual_seed(seeded(self.seed, 1, state.step, self.accelerator.process_index).initial_seed())
+        self._set_rates(state)
+        augment = Augment(self.params.augment.operations, state.augment_p)
+        reals = self._reals(state.step)
+        terms, fakes = self._update_generator(state, reals, augment)
+        terms |= self._update_discriminator(state, reals, fakes, augment)
+        self._update_average(state)
+        state.step += 1
+        return terms
+
+    def _reals(self, step: int) -> list[Tensor]:
+        """This process's parts of the step's batch: a new order every pass over the set."""
+        batch, count = self.params.batch, len(self.images)
+        positions = torch.arange(step * batch, (step + 1) * batch)
+        orders = {
+            int(e): torch.randperm(count, generator=seeded(self.seed, 2, int(e))) for e in (positions // count).unique()
+        }
+        index = torch.stack([orders[int(p) // count][int(p) % count] for p in positions])
+        mine = index[self.accelerator.process_index :: self.accelerator.num_processes].to(self.images.device)
+        return [self._maybe_mirror(self.images[part]) for part in mine.split(self.part_size)]
+
+    def _maybe_mirror(self, images: Tensor) -> Tensor:
+        if not self.params.mirror:
+            return images
+        chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
+        return torch.where(chosen, images.flip(3), images)
+
+    def _update_generator(
+        self, state: TrainingState, reals: list[Tensor], augment: Augment
+    ) -> tuple[Terms, list[Tensor]]:
+        fakes, losses = [], []
+        state.generator_optimiser.zero_grad(set_to_none=True)
+        state.discriminator.requires_grad_(False)
+        for real in reals:
+            with self.accelerator.autocast():
+                fake = state.generator.synthesis(self._latents(state, len(real)), fresh_noise=True)
+                fake_logits = state.discriminator(augment(fake))
+                relativistic = self.params.loss == "relativistic"
+                real_logits = state.discriminator(augment(real)) if relativistic else None
+                loss = generator_loss(self.params.loss, fake_logits, real_logits)
+            self.accelerator.backward(loss / len(reals))
+            fakes.append(fake.detach())
+            losses.append(loss.detach())
+        state.discriminator.requires_grad_(True)
+        self._apply(state.generator, state.generator_optimiser)
+        return {"generator": torch.stack(losses).mean()}, fakes
+
+    def _latents(self, state: TrainingState, count: int) -> Tensor:
+        generator, device = state.generator, self.images.device
+        z = torch.randn(count, generator.z_dim, device=device)
+        w = generator.mapping(z)
+        generator.update_mean_w(w)
+        if not self.params.style_mixing:
+            return generator.broadcast(w)
+        crossover = torch.randint(1, generator.num_ws, (count,), device=device)
+        crossover[torch.rand(count, device=device) >= self.params.style_mixing] = generator.num_ws
+        return generator.mix(w, generator.mapping(torch.randn_like(z)), crossover)
+
+    def _update_discriminator(
+        self, state: TrainingState, reals: list[Tensor], fakes: list[Tensor], augment: Augment
+    ) -> Terms:
+        collected: dict[str, list[Tensor]] = {}
+        state.discriminator_optimiser.zero_grad(set_to_none=True)
+        for real, fake in zip(reals, fakes, strict=True):
+            with self.accelerator.autocast():
+                fake_logits, real_logits = state.discriminator(augment(fake)), state.discriminator(augment(real))
+                loss = discriminator_loss(self.params.loss, fake_logits, real_logits)
+            terms = {"discriminator": loss, "real_logit": real_logits.mean(), "fake_logit": fake_logits.mean()}
+            penalties = self._penalties(state, augment(real), augment(fake))
+            weight = self.gamma(state.step) / 2 * self.params.penalty.every
+            total = loss + weight * sum(penalties.values(), loss.new_zeros(()))
+            self.accelerator.backward(total / len(reals))
+            for name, value in {**terms, **penalties}.items():
+                collected.setdefault(name, []).append(value.detach())
+            if self.params.augment.policy == "ada":
+                state.augment_p = state.strength.update(state.augment_p, self.accelerator.gather(real_logits.detach()))
+        self._apply(state.discriminator, state.discriminator_optimiser)
+        return {name: torch.stack(values).mean() for name, values in collected.items()}
+
+    def _penalties(self, state: TrainingState, real: Tensor, fake: Tensor) -> Terms:
+        """R1, and R2 by param, when this step is due; in full precision, since they differentiate twice."""
+        penalty = self.params.penalty
+        if not penalty.gamma or state.step % penalty.every:
+            return {}
+        terms = {"r1": gradient_penalty(state.discriminator, real)}
+        if penalty.on_fakes:
+            terms["r2"] = gradient_penalty(state.discriminator, fake)
+        return terms
+
+    def _apply(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Average the gradients over processes, then step."""
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        if self.accelerator.num_processes > 1:
+            flat = self.accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "mean")
+            for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+                gradient.copy_(part.view_as(gradient))
+        optimiser.step()
+
+    def _set_rates(self, state: TrainingState) -> None:
+        """Constant, then a straight line to zero over the last `decay_share` of the run."""
+        left = 1 - state.step / self.steps
+        factor = min(1.0, left / self.params.decay_share) if self.params.decay_share else 1.0
+        for optimiser in (state.generator_optimiser, state.discriminator_optimiser):
+            for group in optimiser.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+                group["lr"] = group["initial_lr"] * factor
+
+    @torch.no_grad()
+    def _update_average(self, state: TrainingState) -> None:
+        """Exponential average of the generator; its memory grows with the run up to the half-life."""
+        seen = (state.step + 1) * self.params.batch
+        half_life = min(self.params.ema_half_life, 0.05 * seen)
+        decay = 0.5 ** (self.params.batch / half_life)
+        new, old = list(state.generator.parameters()), list(state.average.parameters())
+        torch._foreach_lerp_(old, new, 1 - decay)
+        for target, source in zip(state.average.buffers(), state.generator.buffers(), strict=True):
+            target.copy_(source)

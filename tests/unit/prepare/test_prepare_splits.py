@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from stages.common.errors import UserError
+from stages.prepare.params import PrepareParams
+from stages.prepare.splits import Pile, choose_splits, require_images_for_classes
+
+CLASSES = ("background", "a", "b", "c", "d", "e")
+
+
+def pile_of(pools, groups=None, labels=None, copies=()) -> Pile:
+    """N images that show one class each, 1 to 5 in turn unless given."""
+    count = len(pools)
+    labels = np.arange(count) % 5 + 1 if labels is None else np.asarray(labels)
+    shows = np.zeros((count, 6), bool)
+    shows[:, 0] = shows[np.arange(count), labels] = True
+    shows[np.asarray(pools) == "unlabeled"] = False
+    groups = [f"g{row}" for row in range(count)] if groups is None else groups
+    pairs = np.array(copies, dtype=int).reshape(-1, 2)
+    return Pile(np.asarray(pools), np.asarray(groups), shows, pairs, CLASSES)
+
+
+def params_of(**values) -> PrepareParams:
+    return PrepareParams(**({"labeled": 10, "val": 10, "test": 20} | values))
+
+
+def test_one_labelled_pool_is_parted_into_all_four_sets():
+    splits = choose_splits(pile_of(["labeled"] * 100), params_of(), seed=0)
+    test, val, labeled, unlabeled = (set(splits[name]) for name in ("test", "val", "labeled", "unlabeled"))
+    assert (len(test), len(val), len(labeled), len(unlabeled)) == (20, 10, 10, 70)
+    assert labeled < unlabeled
+    assert test | val | unlabeled == set(range(100))
+    for rows, each in ((splits["test"], 4), (splits["val"], 2), (splits["labeled"], 2)):
+        assert np.bincount(rows % 5).tolist() == [each] * 5
+
+
+def test_the_choice_of_10_is_the_head_of_the_choice_of_20():
+    pile = pile_of(["labeled"] * 100)
+    ten = choose_splits(pile, params_of(labeled=10), seed=3)
+    twenty = choose_splits(pile, params_of(labeled=20), seed=3)
+    assert twenty["labeled"][:10].tolist() == ten["labeled"].tolist()
+    assert twenty["test"].tolist() == ten["test"].tolist()
+    assert choose_splits(pile, params_of(test=10), seed=3)["test"].tolist() == ten["test"][:10].tolist()
+
+
+def test_the_same_seed_gives_the_same_sets_and_another_seed_others():
+    pile = pile_of(["labeled"] * 100)
+    first, again, other = (choose_splits(pile, params_of(), seed) for seed in (0, 0, 1))
+    assert all(first[name].tolist() == again[name].tolist() for name in first)
+    assert first["labeled"].tolist() != other["labeled"].tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_never_cross_from_held_out_to_learned(seed):
+    groups = np.array([f"person{row // 4}" for row in range(200)])
+    # Within a group of four all classes but one turn up, so that strata and groups are not the same thing.
+    splits = choose_splits(pile_of(["labeled"] * 200, groups), params_of(), seed)
+    people = {name: set(groups[rows]) for name, rows in splits.items()}
+    assert not people["test"] & (people["val"] | people["labeled"] | people["unlabeled"])
+    assert not people["val"] & (people["labeled"] | people["unlabeled"])
+    assert len(splits["test"]) == 20
+    assert len(people["test"]) == 5  # whole groups, not twenty people with one image each
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_copies_never_cross_from_held_out_to_learned(seed):
+    copies = [(row, row + 50) for row in range(50)]
+    splits = choose_splits(pile_of(["labeled"] * 100, copies=copies), params_of(), seed)
+    original = {name: set(rows % 50) for name, rows in splits.items()}
+    assert not original["test"] & (original["val"] | original["unlabeled"])
+    assert not original["val"] & original["unlabeled"]
+
+
+def test_sets_of_the_source_keep_their_images_and_rank_test_val_labeled_unlabeled():
+    pools = ["test"] * 5 + ["val"] * 5 + ["labeled"] * 10 + ["unlabeled"] * 6
+    copies = [(0, 5), (1, 10), (6, 11), (2, 20), (7, 21), (12, 22)]
+    splits = choose_splits(pile_of(pools, copies=copies), params_of(labeled=None), seed=0)
+    assert set(splits["test"]) == {0, 1, 2, 3, 4}
+    assert set(splits["val"]) == {6, 7, 8, 9}
+    assert set(splits["labeled"]) == set(range(12, 20))
+    assert set(splits["unlabeled"]) == {22, 23, 24, 25}  # 22 is a copy of a labelled image, and may stay
+
+
+def test_a_class_with_one_labelled_image_goes_to_labeled_not_to_test():
+    labels = np.arange(60) % 4 + 1
+    labels[37] = 5
+    for seed in range(8):
+        splits = choose_splits(pile_of(["labeled"] * 60, labels=labels), params_of(labeled=5), seed)
+        assert 37 in splits["labeled"]
+        assert 37 not in splits["test"]
+
+
+def test_five_images_show_five_classes_however_common_each_is():
+    labels = np.array([1] * 80 + [2] * 10 + [3] * 4 + [4] * 3 + [5] * 3)
+    pools = ["labeled"] * 100 + ["test"] * 5 + ["unlabeled"] * 3
+    pile = pile_of(pools, labels=[*labels, 1, 2, 3, 4, 5, 1, 1, 1])
+    splits = choose_splits(pile, params_of(labeled=5, val=0), seed=0)
+    assert sorted(labels[splits["labeled"]]) == [1, 2, 3, 4, 5]
+    assert len(splits["val"]) == 0
+
+
+def test_a_limited_unlabelled_set_starts_with_the_labelled_images_of_a_shared_pool():
+    splits = choose_splits(pile_of(["labeled"] * 100), params_of(unlabeled=15), seed=0)
+    assert set(splits["unlabeled"][:10]) == set(splits["labeled"])
+    assert len(set(splits["unlabeled"])) == 15
+
+
+def test_three_labelled_images_for_five_classes():
+    with pytest.raises(UserError, match=r"^prepare\.labeled: 3 labelled images for 5 classes; ask for at least 5"):
+        require_images_for_classes(3, 5)
+    require_images_for_classes(5, 5)
+    require_images_for_classes(None, 5)
+
+
+def test_a_class_that_no_labelled_image_shows_is_named():
+    pools = ["labeled"] * 20 + ["test"] * 5
+    labels = [*(np.arange(20) % 4 + 1), 1, 2, 3, 4, 5]
+    with pytest.raises(UserError, match=r"^class e: no labelled image"):
+        choose_splits(pile_of(pools, labels=labels), params_of(val=0), seed=0)
+
+
+@pytest.mark.parametrize(("key", "count"), [("test", 200), ("val", 90), ("labeled", 80), ("unlabeled", 71)])
+def test_a_count_that_the_images_do_not_allow_names_its_key(key, count):
+    with pytest.raises(UserError, match=rf"^prepare\.{key}: {count} images asked for, but only \d+ are left"):
+        choose_splits(pile_of(["labeled"] * 100), params_of(**{key: count}), seed=0)
