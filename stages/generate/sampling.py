@@ -31,8 +31,8 @@ class Drawn:
 def drawn_count(samples: int, drop_share: float) -> int:
     """How many must be drawn so that `samples` are left when the share is dropped."""
     count = math.ceil(samples / (1 - drop_share))
-    while count - dropped_count(count, drop_share) < samples:
-        count += 1
+    while count - 1 - dropped_count(count - 1, drop_share) >= samples:
+        count -= 1
     return count
 
 

@@ -48,7 +48,6 @@ class InvertParams(Params):
     optimise: OptimiseParams = OptimiseParams()
     views: ViewParams = ViewParams()
     reject_above: float = Field(2.5, gt=1)  # flagged: reconstruction error above this many times the median
-    drop_flagged: bool = True
 
     @model_validator(mode="after")
     def _lpips_needs_weights(self) -> "InvertParams":

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from stages.common.pictures import save_png, strips
-from stages.common.samples import Sample, SampleSet, read_set, write_set
+from stages.common.samples import Sample, SampleSet, write_set
 from stages.common.tensors import to_arrays
-from stages.common.weights import load_weights, save_weights
+from stages.common.weights import save_weights
 from stages.invert.inversion import Inversion
+from stages.invert.storage import LATENTS
 from stages.pretrain.generator import Generator
 from stages.pretrain.pictures import picture_scale
 
-LATENTS = "latents.safetensors"
 PAIRS = 16
 
 
@@ -41,12 +41,6 @@ def _samples(
             "flagged": bool(flagged[i]),
         }
         yield Sample(f"view-{i:06d}", arrays[i], labels[i], facts)
-
-
-def read_inverted(folder: Path) -> tuple[SampleSet, Tensor]:
-    """The views, and their latents (N, num_ws, w_dim) row by row."""
-    tensors, _ = load_weights(folder / LATENTS)
-    return read_set(folder), tensors["ws"]
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from stages.common.progress import Progress
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.common.weights import save_weights
-from stages.invert.results import read_inverted
+from stages.invert.storage import read_inverted
 from stages.label.ensemble import Ensemble
 from stages.label.heads import Head, SegmentationHead
 from stages.label.labelling import ensemble_config
@@ -67,7 +67,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     """Read, train, cross-validate, write."""
     spec = read_spec()
     generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
-    inverted = usable(*read_inverted(require(INVERTED, "invert")))
+    inverted = usable(*read_inverted(require(INVERTED, "invert")), params.drop_flagged)
     masks = inverted.views.require_masks()
     bank = build_bank(
         generator, inverted.ws, masks, inverted.image, params.pixels_per_image, params.balanced_share, shared.seed

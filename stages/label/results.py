@@ -29,7 +29,7 @@ class Inverted:
     image: np.ndarray
 
 
-def usable(views: SampleSet, ws: Tensor, drop_flagged: bool = True) -> Inverted:
+def usable(views: SampleSet, ws: Tensor, drop_flagged: bool) -> Inverted:
     """Leave out the views whose reconstruction is flagged. Raises UserError when fewer than two images remain."""
     keep = ~views.index["flagged"].to_numpy(bool) if drop_flagged else np.ones(len(views), bool)
     index = views.index[keep].reset_index(drop=True)

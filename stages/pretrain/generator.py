@@ -28,8 +28,8 @@ def start_size(size: Pair) -> Pair:
     height, width = (side >> doublings(size) for side in size)
     if min(height, width) > LARGEST_START or min(size) < 2 * SMALLEST_START:
         raise ValueError(
-            f"a GAN of {size[0]}x{size[1]} cannot be built: both sides must be halved to at most {LARGEST_START} pixels; "
-            "choose sides that are multiples of a power of two, such as 64, 96 or 256"
+            f"a GAN of {size[0]}x{size[1]} cannot be built: halving both sides must lead to at most {LARGEST_START} "
+            "pixels; choose sides that are multiples of a power of two, such as 64, 96 or 256"
         )
     return height, width
 

@@ -1,0 +1,76 @@
+"""The cards that go with the dataset and the model, and the summary for a review in git."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from stages.evaluate.findings import Findings
+from stages.evaluate.glossary import number
+from stages.evaluate.scores import CLASS_PREFIX, class_names
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+LARGEST = "n>1M"
+
+
+def size_category(samples: int) -> str:
+    """The size class that dataset hubs sort by."""
+    return next((name for limit, name in SIZES if samples < limit), LARGEST)
+
+
+def cell(text: object) -> str:
+    """Text that stays within its cell of a Markdown table and cannot open a tag."""
+    escaped = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return " ".join(escaped.replace("|", "\\|").split())
+
+
+def dataset_card(findings: Findings) -> str:
+    """What the generated dataset is, how it was made, how good its labels are and where they fail."""
+    made = {
+        name: m for name, m in findings.evidence.made.items() if m.generate or m.validate or m.quarantine is not None
+    }
+    counts = [s.samples for s in findings.scores if s.samples is not None]
+    return _render(
+        "dataset_card.md.j2",
+        findings,
+        made=made,
+        size=size_category(max(counts, default=0)),
+        label_quality=(findings.evidence.label or {}).get("label/miou_cv"),
+        weak_labels=_weakest(findings),
+    )
+
+
+def model_card(findings: Findings) -> str:
+    """What the winning model is, its scores with their spread, and its limits."""
+    spreads = [(c, findings.best.spread(CLASS_PREFIX + c)) for c in findings.spec.classes]
+    present = [(name, found) for name, found in spreads if found]
+    return _render("model_card.md.j2", findings, weak_classes=sorted(present, key=lambda item: item[1].mean)[:3])
+
+
+def summary(findings: Findings) -> str:
+    """The comparison as a table, for a review in git."""
+    return _render("summary.md.j2", findings)
+
+
+def _weakest(findings: Findings, most: int = 3) -> list[tuple[str, float]]:
+    prefix = "label/iou_cv/"
+    found = {k.removeprefix(prefix): v for k, v in (findings.evidence.label or {}).items() if k.startswith(prefix)}
+    scored = [(name, float(value)) for name, value in found.items() if isinstance(value, int | float)]
+    return sorted(scored, key=lambda item: item[1])[:most]
+
+
+def _render(template: str, findings: Findings, **values: Any) -> str:
+    # These are Markdown: `cell` escapes what comes from the user's data, and entities for quotes would show as text.
+    pages = Environment(
+        loader=PackageLoader("stages.evaluate", "."),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pages.filters |= {"cell": cell, "number": number}
+    rows = [
+        (name, [s.spread(CLASS_PREFIX + name) for s in findings.scores])
+        for name in class_names(findings.scores, findings.spec.classes)
+    ]
+    return pages.get_template(template).render(found=findings, class_rows=rows, **values)

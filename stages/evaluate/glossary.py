@@ -1,0 +1,147 @@
+"""What each figure means, for a reader who sees it for the first time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MEANINGS: dict[str, tuple[str, str, str]] = {
+    "gan/fd": (
+        "Fréchet distance",
+        "lower is better",
+        "How far the cloud of generated images is from that of the real ones in feature space; 0 is equal. Compare"
+        " only values from the same features.",
+    ),
+    "gan/kd": (
+        "Kernel distance",
+        "lower is better",
+        "Like the Fréchet distance, but reliable with few images; 0 is equal.",
+    ),
+    "gan/precision": (
+        "Precision",
+        "share, 0 to 1",
+        "Share of generated images that lie among the real ones: how believable they are.",
+    ),
+    "gan/recall": (
+        "Recall",
+        "share, 0 to 1",
+        "Share of real images that lie among the generated ones: how much of the variety is covered.",
+    ),
+    "invert/error": (
+        "Reconstruction error",
+        "weighted sum, 0 is equal",
+        "How far the GAN's rebuilt images are from the labelled ones after the optimisation; perceptual and pixel "
+        "error together.",
+    ),
+    "invert/error_encoder": (
+        "Error before the optimisation",
+        "weighted sum, 0 is equal",
+        "The same for the encoder's first guess; the optimisation should lower it.",
+    ),
+    "invert/perceptual": (
+        "Perceptual distance",
+        "0 is equal",
+        "How different the reconstruction looks from the real image, judged by network features.",
+    ),
+    "invert/rmse": (
+        "Pixel error",
+        "share of the value range",
+        "Root mean square difference of the pixels: 0.05 means that a pixel is off by 5 % of the range from black "
+        "to white.",
+    ),
+    "invert/flagged": (
+        "Flagged",
+        "labelled images",
+        "Labelled images that the GAN could not rebuild well; their labels would teach wrong places.",
+    ),
+    "invert/flagged_share_of_views": (
+        "Flagged views",
+        "share, 0 to 1",
+        "The same over the images and their moved copies.",
+    ),
+    "invert/latents": (
+        "Latents",
+        "count",
+        "Points in the GAN's latent space that the label generator learns from.",
+    ),
+    "label/miou_cv": (
+        "Cross-validated mIoU",
+        "0 to 1",
+        "Label quality: the label generator is trained without some labelled images and compared with their true "
+        "labels.",
+    ),
+    "label/main_class_cv": (
+        "Main class right",
+        "share, 0 to 1",
+        "Share of the held-back images whose most frequent class besides the background is the true one.",
+    ),
+    "label/pixels": ("Pixels", "count", "Labelled pixels that the label generator learned from."),
+    "label/latents": ("Latents", "count", "Rebuilt images that these pixels come from."),
+    "generate/samples": ("Samples", "count", "Samples in this set, before validation."),
+    "generate/real_samples": ("Real samples", "count", "Labelled real images among them."),
+    "generate/uncertainty": (
+        "Uncertainty",
+        "mean, 0 is certain",
+        "Disagreement of the label generator's members about the labels of the generated samples.",
+    ),
+    "validate/accepted_share": (
+        "Accepted",
+        "share, 0 to 1",
+        "Share of the samples that passed every check and are used for training.",
+    ),
+    "validate/accepted": (
+        "Accepted",
+        "samples",
+        "Samples that passed every check and are used for training.",
+    ),
+    "validate/quarantined": (
+        "Quarantined",
+        "samples",
+        "Samples set aside by a check; they are kept with the reason, not deleted.",
+    ),
+    "target/miou": (
+        "mIoU",
+        "0 to 1",
+        "Mean over classes of overlap divided by union of predicted and true pixels on the test set; 1 is perfect.",
+    ),
+}
+
+FAMILIES: tuple[tuple[str, str, str], ...] = (
+    ("label/iou_cv/", "0 to 1", "Cross-validated overlap of generated and true labels of this class."),
+    ("invert/", "", "Of rebuilding the labelled images with the GAN."),
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number ready to show."""
+
+    name: str
+    label: str
+    value: str
+    unit: str
+    meaning: str
+
+
+def explain(metrics: Mapping[str, Any]) -> list[Figure]:
+    """The numbers among the metrics, with what they mean; a name without an entry is shown as it is."""
+    return [_figure(n, v) for n, v in metrics.items() if isinstance(v, int | float) and not isinstance(v, bool)]
+
+
+def _figure(name: str, value: float) -> Figure:
+    shown = number(value)
+    if name in MEANINGS:
+        return Figure(name, MEANINGS[name][0], shown, MEANINGS[name][1], MEANINGS[name][2])
+    short = name.partition("/")[2] or name
+    if short.endswith("seconds"):
+        return Figure(name, short, shown, "s", "Time it took.")
+    for prefix, unit, meaning in FAMILIES:
+        if name.startswith(prefix):
+            return Figure(name, name.removeprefix(prefix), shown, unit, meaning)
+    return Figure(name, short.replace("_", " ").replace("/", ": "), shown, "", "")
+
+
+def number(value: float) -> str:
+    """Four significant digits, whole numbers in full with separators."""
+    if float(value).is_integer() and abs(value) < 1e12:
+        return f"{int(value):,}"
+    return f"{value:.4g}" if 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"

@@ -1,0 +1,76 @@
+"""Pictures inside of the page: data URIs, small tiles of test images."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+
+from stages.common.pictures import as_rgb, overlay, palette
+from stages.common.samples import encode_png
+from stages.evaluate.predict import image_scores, pick_images
+
+WIDE = 824
+
+
+def data_uri(png: bytes) -> str:
+    """PNG bytes as a URI that needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def picture(path: Path, alt: str) -> Markup | None:
+    """An img of a PNG file, enlarged by a whole factor so that its pixels stay sharp; None when it is not there."""
+    if not path.is_file():
+        return None
+    png = path.read_bytes()
+    width, height = Image.open(io.BytesIO(png)).size
+    factor = max(round(WIDE / width), 1)
+    frame = '<img src="{}" alt="{}" width="{}" height="{}" loading="lazy">'
+    return Markup(frame).format(data_uri(png), alt, width * factor, height * factor)
+
+
+def swatches(classes: Sequence[str]) -> list[tuple[str, str]]:
+    """(class, #rrggbb) of every class but the background, as the overlays show them."""
+    colours = palette(len(classes))
+    return [(name, "#{:02x}{:02x}{:02x}".format(*colours[i])) for i, name in enumerate(classes) if i]
+
+
+def picture_rows(
+    images: np.ndarray,
+    masks: np.ndarray,
+    keys: Sequence[str],
+    predictions: Mapping[str, np.ndarray],
+    judge: str,
+    classes: int,
+    count: int,
+) -> dict[str, list[dict[str, object]]]:
+    """Rows of tiles by group (best, median, worst for the recipe `judge`).
+
+    images: (N, H, W, C) uint8; masks and each prediction: (N, H, W) uint8. A row: key, image, truth, and for each
+    recipe its overlay and score.
+    """
+    scores = {recipe: image_scores(found, masks, classes) for recipe, found in predictions.items()}
+    chosen = pick_images(scores[judge], count)
+    return {
+        group: [
+            {
+                "key": keys[i],
+                "image": _tile(as_rgb(images[i : i + 1])),
+                "truth": _tile(overlay(images[i : i + 1], masks[i : i + 1], classes)),
+                "predictions": [
+                    (recipe, _tile(overlay(images[i : i + 1], found[i : i + 1], classes)), float(scores[recipe][i]))
+                    for recipe, found in predictions.items()
+                ],
+            }
+            for i in numbers
+        ]
+        for group, numbers in chosen.items()
+        if numbers
+    }
+
+
+def _tile(pixels: np.ndarray) -> str:
+    return data_uri(encode_png(pixels[0]))

@@ -1,0 +1,150 @@
+"""The model registry of MLflow: the best target model under the alias `champion`.
+
+Which model: of the recipe with the best mean over seeds, the seed with the best score on the validation images (the
+first seed without validation images). The test scores of the seeds do not choose among them, for that would be a peek
+at the test set. The champion is compared by the mean of its recipe, on the same test set, so a lucky seed does not
+win either.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from stages.evaluate.scores import METRIC
+
+ALIAS = "champion"
+FLAVOUR_FOLDER = "target"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The model that this evaluation puts forward.
+
+    score: mean IoU of the recipe over seeds. test_digest, weights_digest: hex. weights: its safetensors file.
+    """
+
+    name: str
+    recipe: str
+    seed: int
+    score: float
+    test_digest: str
+    weights_digest: str
+    weights: Path
+
+    def tags(self) -> dict[str, str]:
+        """What the version in the registry says about itself."""
+        return {
+            "recipe": self.recipe,
+            "seed": str(self.seed),
+            METRIC: repr(self.score),
+            "test_digest": self.test_digest,
+            "weights_digest": self.weights_digest,
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened to the candidate: `promoted`, `kept` (the present champion stays), `unchanged` or `failed`."""
+
+    status: str
+    reason: str
+    version: str = ""
+
+
+def off(candidate: Candidate) -> dict[str, Any]:
+    """What champion.json says when nothing could be registered."""
+    return report(candidate, Outcome("off", "Nothing was registered: tracking is switched off or did not answer."))
+
+
+def report(candidate: Candidate, outcome: Outcome) -> dict[str, Any]:
+    """What champion.json says."""
+    return {**asdict(outcome), "model": candidate.name, "alias": ALIAS, METRIC: candidate.score, **_identity(candidate)}
+
+
+def _identity(candidate: Candidate) -> dict[str, Any]:
+    return {"recipe": candidate.recipe, "seed": candidate.seed, "test_digest": candidate.test_digest}
+
+
+def promote(mlflow: Any, candidate: Candidate, module: nn.Module, images: np.ndarray) -> Outcome:
+    """Register the candidate within the active run, and move the alias when it beats the present champion.
+
+    module: on the CPU, in evaluation mode. images: (2 or more, C, H, W) float32 in [-1, 1], an example of its input.
+    A failure of the registry is told in the outcome: it must not end the run.
+    """
+    try:
+        return _promote(mlflow, candidate, module, images)
+    except Exception as error:
+        return Outcome("failed", f"Nothing was registered: {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _promote(mlflow: Any, candidate: Candidate, module: nn.Module, images: np.ndarray) -> Outcome:
+    client = mlflow.MlflowClient()
+    present = _champion(client, candidate.name)
+    if present is not None and _same(present.tags, candidate):
+        sentence = f"Version {present.version} of {candidate.name}, the champion, is this very model."
+        return Outcome("unchanged", sentence, str(present.version))
+    promoted, reason = decide(None if present is None else present.tags, candidate)
+    version = _register(mlflow, client, candidate, module, images)
+    if promoted:
+        client.set_registered_model_alias(candidate.name, ALIAS, version)
+    stays = "" if present is None else f"is registered, and version {present.version} stays the champion"
+    verb = "is the champion" if promoted else stays
+    sentence = f"Version {version} of {candidate.name} ({candidate.recipe}, seed {candidate.seed}) {verb}: {reason}."
+    return Outcome("promoted" if promoted else "kept", sentence, version)
+
+
+def decide(present: Mapping[str, str] | None, candidate: Candidate) -> tuple[bool, str]:
+    """Whether the candidate takes the alias from the version with these tags (None: there is none), and why."""
+    if present is None:
+        return True, "there was none before"
+    if present.get("test_digest") != candidate.test_digest:
+        return True, "the one before was measured on another test set"
+    try:
+        before = float(present[METRIC])
+    except (KeyError, ValueError):
+        return True, "the one before has no score"
+    numbers = f"{candidate.score:.4f} against {before:.4f} mIoU on the same test set"
+    return candidate.score > before, numbers
+
+
+def _same(present: Mapping[str, str], candidate: Candidate) -> bool:
+    return all(present.get(key) == candidate.tags()[key] for key in ("weights_digest", "test_digest", METRIC))
+
+
+def _champion(client: Any, name: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(name, ALIAS)
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+
+
+def _register(mlflow: Any, client: Any, candidate: Candidate, module: nn.Module, images: np.ndarray) -> str:
+    import torch
+    from mlflow.models import infer_signature
+
+    with torch.inference_mode():
+        scores = module(torch.from_numpy(images[:2])).numpy()
+    info = mlflow.pytorch.log_model(
+        module,
+        name=FLAVOUR_FOLDER,
+        # pt2 holds no pickle. An example of one row would fix the batch size at one; two rows leave it free.
+        serialization_format="pt2",
+        input_example=images[:2],
+        signature=infer_signature(images[:2], scores),
+        # Named here, or MLflow would start a process that loads the model to find out.
+        pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", f"mlflow=={mlflow.__version__}"],
+        registered_model_name=candidate.name,
+    )
+    mlflow.log_artifact(str(candidate.weights), "weights")
+    version = str(info.registered_model_version)
+    for key, value in candidate.tags().items():
+        client.set_model_version_tag(candidate.name, version, key, value)
+    return version

@@ -1,0 +1,52 @@
+"""Train the target model on the accepted samples of one recipe, once a seed, and keep the weights of each."""
+
+import json
+from pathlib import Path
+
+from stages.common.checkpoint import WorkFolder
+from stages.common.cli import run_recipe_stage
+from stages.common.device import pick_device
+from stages.common.digests import work_digest
+from stages.common.params import SharedParams
+from stages.common.paths import publish
+from stages.common.spec import SPEC_PATH, read_spec
+from stages.common.tracking import Tracker
+from stages.common.weights import save_weights
+from stages.train.inputs import labelled, read_accepted, read_if_any
+from stages.train.params import TrainParams
+from stages.train.seeds import train_seeds
+from stages.train.summary import data_facts, flat_metrics, history_table, start_table
+from stages.train.targets import make_target, target_config
+
+VALIDATION = Path("data/prepare/val")
+
+
+def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: str) -> None:
+    """Read, train, write."""
+    made, accepted = Path("data/generate", recipe), Path("data/validate", recipe, "accepted.parquet")
+    target, device = make_target(read_spec(), params), pick_device(shared.device)
+    samples, held_out = read_accepted(made, accepted), read_if_any(VALIDATION)
+    data = labelled(samples, target)
+    validation = labelled(held_out, target) if held_out else None
+    facts = {"target": target.name, "device": device, "classes": len(target.spec.classes), "steps": params.steps}
+    print(start_table(facts | data_facts(data, validation, params.select)), flush=True)
+
+    inputs = [made, accepted, VALIDATION, SPEC_PATH]
+    work = WorkFolder(f"train-{recipe}", work_digest([params, shared.seed, device.type], inputs))
+    outcomes = train_seeds(target, data, validation, shared.seed, device, work, tracker, recipe)
+
+    metrics = flat_metrics(outcomes, len(data), target.selection)
+    with publish(Path("models/train", recipe)) as models, publish(Path("reports/train", recipe)) as reports:
+        for seed, outcome in outcomes.items():
+            config = target_config(target) | {"seed": seed, "step": outcome.kept_step}
+            save_weights(models / f"seed-{seed}.safetensors", outcome.weights, config)
+        (reports / "metrics.json").write_text(json.dumps(metrics, indent=1))
+        history_table(outcomes, target.selection).to_csv(reports / "history.csv", index=False)
+    tracker.metrics(metrics)
+    tracker.artifact(Path("reports/train", recipe, "history.csv"))
+    tracker.dataset(samples.index, recipe, made, "training")
+    work.clear()
+
+
+if __name__ == "__main__":
+    run_recipe_stage("train", TrainParams, main, __doc__)

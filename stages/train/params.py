@@ -1,0 +1,88 @@
+"""The section `train` of params.yaml."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stages.common.params import Params
+
+
+class AugmentParams(Params):
+    """Random changes of every training image; each is drawn evenly from [-value, value] and 0 switches it off."""
+
+    rotate: float = Field(default=15.0, ge=0, le=180)
+    """Degrees."""
+    scale: float = Field(default=0.15, ge=0, lt=1)
+    """Zoom: 0.15 gives factors between 1 / 1.15 and 1.15."""
+    shear: float = Field(default=10.0, ge=0, le=45)
+    """Degrees, along the x axis."""
+    shift: float = Field(default=0.0625, ge=0, lt=1)
+    """Share of the image's height and width: 0.0625 of 32 pixels are 2 pixels."""
+    flip: bool = False
+    """Mirror left and right in half of the images; leave it off when a class has a side, as a left hand has."""
+    brightness: float = Field(default=0.1, ge=0, le=1)
+    """Share of the value range that is added."""
+    contrast: float = Field(default=0.1, ge=0, lt=1)
+    """Relative change of the distance to the image's mean."""
+    saturation: float = Field(default=0.1, ge=0, le=1)
+    """Relative change of the distance to grey; colour images alone."""
+
+
+class UNetParams(Params):
+    """Size of the U-Net."""
+
+    width: int = Field(default=32, ge=4, le=256)
+    """Channels of the first level; they double at each level down."""
+    depth: int = Field(default=2, ge=1, le=6)
+    """Times that the resolution is halved."""
+    patch: Literal[1, 2, 4] = 2
+    """Side of the pixel squares that are folded into channels before the first level, and unfolded after the last."""
+    norm: Literal["batch", "group"] = "batch"
+    """Normalisation after each convolution."""
+
+
+class DeepLabParams(Params):
+    """Which DeepLab-V3."""
+
+    backbone: Literal["resnet50", "resnet101"] = "resnet50"
+    """Its feature extractor, trained from scratch like the rest."""
+
+
+class TrainParams(Params):
+    """The target model: every recipe trains it with the same budget, augmentation and selection."""
+
+    target: str = "auto"
+    """`unet`, `deeplabv3`, or `auto`: the U-Net below 128 pixels of height or width, DeepLab-V3 from there on."""
+    unet: UNetParams = UNetParams()
+    deeplab: DeepLabParams = DeepLabParams()
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    """One model each; the shared seed is added."""
+    steps: int = Field(default=600, ge=1)
+    """Weight updates of each seed."""
+    batch: int = Field(default=32, ge=2)
+    """Images of one update."""
+    real_share: float = Field(default=0.5, gt=0, lt=1)
+    """Share of real rows in every batch of a recipe that joins real and made ones."""
+    learning_rate: float = Field(default=8e-3, gt=0)
+    """Peak of AdamW's step size: linear warm-up over the first 5 % of the steps, then a cosine to 0."""
+    weight_decay: float = Field(default=1e-2, ge=0)
+    """Of AdamW; on the convolutions' weights alone."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target's probability that is spread over all classes."""
+    dice: float = Field(default=1.0, ge=0)
+    """Weight of the Dice loss beside the cross-entropy, whose weight is 1."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs a class by the inverse root of its share of the training pixels."""
+    ema: float = Field(default=0.98, ge=0, lt=1)
+    """Decay a step of the moving average of the weights that is validated and kept; 0 keeps the weights themselves."""
+    augment: AugmentParams = AugmentParams()
+    validate_every: int = Field(default=100, ge=1)
+    """Steps between two looks at the validation images."""
+    select: Literal["best", "last"] = "best"
+    """Which weights are kept: the best on the validation images, or the last; without validation images the last."""
+    patience: int = Field(default=0, ge=0)
+    """Looks without a better value after which a seed stops; 0 never stops, so that all recipes get the same steps."""
+    save_every: int = Field(default=200, ge=1)
+    """Steps between two savings of the training state, from which a killed run goes on."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 autocast on a GPU that has it, fp32 elsewhere."""

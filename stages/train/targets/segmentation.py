@@ -1,0 +1,89 @@
+"""What the networks that label pixels have in common."""
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stages.common.errors import UserError
+from stages.common.samples import SampleSet
+from stages.common.spec import IGNORE
+from stages.common.tensors import to_images
+from stages.common.warp import warp_masks
+from stages.train.metrics import segmentation_scores
+from stages.train.targets.base import Target
+
+
+class SegmentationTarget(Target):
+    """Labels and predictions are masks (N, H, W) uint8, 255 = ignore; outputs are scores (N, classes, H, W)."""
+
+    selection: ClassVar[str] = "miou"
+
+    def labels(self, samples: SampleSet) -> Tensor:
+        """The masks. Raises UserError for an id that is no class."""
+        masks = samples.require_masks()
+        found = np.unique(masks)
+        wrong = found[(found >= len(self.spec.classes)) & (found != IGNORE)]
+        if len(wrong):
+            raise UserError(
+                f"a mask holds class id {wrong[0]}, but the dataset has {len(self.spec.classes)} classes; "
+                "correct the masks or the classes of dataset.yaml and run prepare again"
+            )
+        return torch.from_numpy(masks)
+
+    def warp(self, labels: Tensor, maps: Tensor) -> Tensor:
+        """Masks warped like their images, by the nearest pixel."""
+        return warp_masks(labels, maps)
+
+    def balance(self, labels: Tensor) -> Tensor | None:
+        """Inverse root of each class's share of the labelled pixels, scaled to a mean of 1 over these pixels."""
+        if self.params.class_weights == "none":
+            return None
+        counts = torch.bincount(labels.flatten().long(), minlength=256)[: len(self.spec.classes)].float()
+        weights = torch.where(counts > 0, counts.clamp(min=1).rsqrt(), 0.0)
+        return weights * counts.sum() / (weights * counts).sum()
+
+    def loss_terms(self, outputs: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
+        """Of the pixels that are not 255: the mean `cross_entropy`, and `dice` where `dice` of the params is not 0."""
+        kept = labels != IGNORE
+        smoothing = self.params.label_smoothing
+        total = F.cross_entropy(
+            outputs.float(), labels.long(), weights, ignore_index=IGNORE, label_smoothing=smoothing, reduction="sum"
+        )
+        terms = {"cross_entropy": total / kept.sum().clamp(min=1)}
+        return terms | ({"dice": self.params.dice * dice_loss(outputs, labels)} if self.params.dice else {})
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """The class of the highest score."""
+        return outputs.argmax(dim=1).to(torch.uint8)
+
+    def scores(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:
+        """`miou` and `iou/<class>`."""
+        return segmentation_scores(predictions.numpy(), labels.numpy(), self.spec.classes)
+
+
+def dice_loss(outputs: Tensor, labels: Tensor) -> Tensor:
+    """1 - the soft Dice overlap (Milletari et al., 2016), pooled over the batch, mean over the classes in the labels.
+
+    outputs: (N, classes, H, W) scores. labels: (N, H, W) ids; pixels of 255 do not count.
+    """
+    kept = (labels != IGNORE)[:, None]
+    shares = outputs.float().softmax(dim=1) * kept
+    truth = F.one_hot(labels.long() * kept[:, 0], outputs.shape[1]).permute(0, 3, 1, 2) * kept
+    hits, sizes = (shares * truth).sum(dim=(0, 2, 3)), truth.sum(dim=(0, 2, 3))
+    overlap = 2 * hits / (shares.sum(dim=(0, 2, 3)) + sizes).clamp(min=1)
+    present = sizes > 0
+    return 1 - (overlap * present).sum() / present.sum().clamp(min=1)
+
+
+@torch.inference_mode()
+def predict_masks(module: nn.Module, images: np.ndarray, device: torch.device, batch: int = 64) -> np.ndarray:
+    """Images (N, H, W, C) uint8 to class ids (N, H, W) uint8; the module is moved to the device and set to evaluate."""
+    module.to(device).eval()
+    masks = np.empty(images.shape[:3], np.uint8)
+    for start in range(0, len(images), batch):
+        outputs = module(to_images(images[start : start + batch]).to(device))
+        masks[start : start + batch] = outputs.argmax(dim=1).to(torch.uint8).cpu().numpy()
+    return masks

@@ -1,0 +1,55 @@
+"""Judge a training set by what real labels look like; put bad samples into quarantine, stop at a critical failure."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.common.cli import run_recipe_stage
+from stages.common.errors import ValidationFailedError
+from stages.common.params import SharedParams
+from stages.common.paths import require
+from stages.common.samples import read_set
+from stages.common.spec import read_spec
+from stages.common.tracking import Tracker
+from stages.validate.examination import TrainingImages, examine
+from stages.validate.params import ValidateParams
+from stages.validate.quarantine import failure, set_metrics
+from stages.validate.reading import JudgedSet, read_judged
+from stages.validate.writing import write_lists, write_reports
+
+PREPARED = Path("data/prepare")
+
+
+def main(params: ValidateParams, shared: SharedParams, tracker: Tracker, recipe: str) -> None:
+    """Read the set, the reference and the training images; write facts, lists, reports; then pass or stop."""
+    spec = read_spec()
+    samples = read_judged(require(Path("data/generate") / recipe, f"generate@{recipe}"), spec)
+    reference = read_judged(require(PREPARED / "labeled", "prepare"), spec)
+    training = read_training(reference, alone=bool(samples.real.all()))
+    outcome = examine(samples, reference, training, spec, params)
+    stopped = failure(outcome.results)
+    write_lists(Path("data/validate") / recipe, outcome, passed=stopped is None)
+    reports = Path("reports/validate") / recipe
+    write_reports(reports, outcome, samples, training, spec, params.pictures)
+    tracker.metrics(set_metrics(outcome.verdict, outcome.quarantine, outcome.results))
+    for file in sorted(reports.rglob("*.*")):
+        tracker.artifact(file, "validate")
+    if stopped:
+        raise ValidationFailedError(f"data/generate/{recipe}: {stopped}; see {reports}/validation.json")
+
+
+def read_training(reference: JudgedSet, alone: bool) -> TrainingImages:
+    """The labelled images and the unlabelled ones: a generator may have seen both. `alone`: the labelled ones only,
+    because nothing was generated.
+    """
+    images, keys = reference.images, reference.index["key"].to_numpy(object)
+    if alone:
+        return TrainingImages(images, keys)
+    unlabeled = read_set(require(PREPARED / "unlabeled", "prepare"))
+    return TrainingImages(
+        np.concatenate([unlabeled.images, images]), np.concatenate([unlabeled.index["key"].to_numpy(object), keys])
+    )
+
+
+if __name__ == "__main__":
+    run_recipe_stage("validate", ValidateParams, main, __doc__)

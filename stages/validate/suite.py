@@ -1,0 +1,140 @@
+"""The expectations: what a training set must be, in the words of Great Expectations.
+
+Every expectation judges a column of the facts. Its name is its key in params.yaml, where severity and the share of
+samples that may break it are set; its sentence stands in the report and its name in the quarantine.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from stages.common.spec import DatasetSpec
+from stages.validate.bounds import Bounds
+from stages.validate.facts import class_column
+from stages.validate.params import ValidateParams
+
+REQUIRED_COLUMNS = ("key", "shard", "recipe", "source_id", "uncertainty")
+
+
+def import_expectations() -> Any:
+    """The expectation classes, without telemetry. The import takes seconds, so only this function does it."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations.expectations as gxe
+
+    return gxe
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes expectations with the severity and the tolerance that params.yaml gives to their name."""
+
+    params: ValidateParams
+
+    def sample(self, name: str, sentence: str, expectation: str, column: str, **asked: Any) -> Any:
+        """About every sample: the share that may break it is `max_share.<name>`."""
+        share = getattr(self.params.max_share, name)
+        written = self.whole(name, sentence, expectation, column=column, mostly=1 - share, **asked)
+        written.meta["max_share"] = share
+        return written
+
+    def between(self, name: str, sentence: str, column: str, low: float | None, high: float | None) -> Any:
+        """About every sample: a column lies within bounds, which belong to it; None leaves one side open."""
+        kind = "ExpectColumnValuesToBeBetween"
+        return self.sample(name, sentence, kind, column, min_value=low, max_value=high)
+
+    def whole(self, name: str, sentence: str, expectation: str, detail: str = "", **asked: Any) -> Any:
+        """About the set as a whole; `detail` tells expectations of one name apart."""
+        kind = getattr(import_expectations(), expectation)
+        severity = getattr(self.params.severity, name)
+        return kind(severity=severity, description=sentence, meta={"name": name, "detail": detail}, **asked)
+
+
+def sample_suite(bounds: Bounds, spec: DatasetSpec, params: ValidateParams) -> list[Any]:
+    """What is asked of the samples and of their mixture. Values that are missing (null) are not judged."""
+    write = Writer(params)
+    return [
+        *file_expectations(write),
+        *image_expectations(write, bounds),
+        *label_expectations(write, bounds),
+        *copy_expectations(write, bounds),
+        *class_expectations(write, bounds, spec),
+    ]
+
+
+def file_expectations(write: Writer) -> list[Any]:
+    """The set is what it says it is: one broken sample means a broken program."""
+    exists, unique = "ExpectColumnToExist", "ExpectColumnValuesToBeUnique"
+    says = "A sample that says it is real is one of the labelled real images, with its label."
+    return [
+        *(write.whole("index_columns", f"The index has a column {c}.", exists, c, column=c) for c in REQUIRED_COLUMNS),
+        write.sample("unique_keys", "No two samples have the same key.", unique, "key"),
+        write.between("pixel_format", "Image and label are 8 bit and of the data set's size.", "well_formed", 1, None),
+        write.between("known_classes", "Every labelled pixel is of a known class.", "unknown_pixels", None, 0),
+        write.between("genuine_reals", says, "genuine_real", 1, None),
+        write.between("valid_uncertainty", "The uncertainty is a number from 0 on.", "valid_uncertainty", 1, None),
+    ]
+
+
+def label_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+    """The label marks something, where the image shows it, about as real labels do."""
+    in_place = "The label lies on its image: it would not fit better a few pixels away."
+    aligned = "The borders of the label follow the edges of the image about as well as in real samples."
+    region = "The largest region, in pixels, is about as large as in real labels."
+    agree = "The ensemble agrees on the label: the sample is no outlier in uncertainty."
+    return [
+        write.between("label_not_empty", "The label marks something.", "labelled_pixels", bounds.labelled_pixels, None),
+        write.between("label_in_place", in_place, "shift_px", 0, bounds.shift_px),
+        write.between("label_aligned", aligned, "aligned", bounds.aligned, None),
+        write.between("no_one_pixel_regions", "No more specks than in real labels.", "specks", None, bounds.specks),
+        write.between("usual_region_count", "About as many regions as in real labels.", "regions", 0, bounds.regions),
+        write.between("usual_region_size", region, "largest_region", *bounds.largest_region),
+        write.between("usual_foreground", "About as much is labelled.", "foreground_share", *bounds.foreground_share),
+        write.between("usual_uncertainty", agree, "uncertainty", 0, bounds.uncertainty),
+    ]
+
+
+def image_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+    """The image looks like an image of the data set."""
+    return [
+        write.between("no_noise", "About as much fine texture as in real images.", "noise", None, bounds.noise),
+        write.between("usual_contrast", "About as much contrast as in real images.", "contrast", *bounds.contrast),
+    ]
+
+
+def copy_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+    """The sample is new: farther from training images and earlier samples than real images are from each other."""
+    closest, null = bounds.copy_distance, "ExpectColumnValuesToBeNull"
+    copied = "The image is no copy of a training image."
+    return [
+        write.between("no_training_copy", copied, "near_training_distance", closest, None),
+        write.sample("no_exact_duplicate", "No earlier image has the same pixels.", null, "exact_duplicate_of"),
+        write.between(
+            "no_near_duplicate", "No earlier image is nearly the same.", "near_sample_distance", closest, None
+        ),
+    ]
+
+
+def class_expectations(write: Writer, bounds: Bounds, spec: DatasetSpec) -> list[Any]:
+    """The classes are about as frequent, as a share of the images, as in the real labels."""
+    return [
+        write.whole(
+            "usual_class_share",
+            f"About as many images show {spec.classes[c]} as real ones do.",
+            "ExpectColumnMeanToBeBetween",
+            detail=spec.classes[c],
+            column=class_column(c),
+            min_value=low,
+            max_value=high,
+        )
+        for c, (low, high) in bounds.class_share.items()
+    ]
+
+
+def verdict_suite(params: ValidateParams) -> list[Any]:
+    """What is asked of the outcome: a row a sample, columns `accepted` and `quarantined` of 0 and 1."""
+    write, total, mean = Writer(params), "ExpectColumnSumToBeBetween", "ExpectColumnMeanToBeBetween"
+    enough, few = "Enough samples are accepted to train on.", "Few samples are in quarantine."
+    return [
+        write.whole("enough_accepted", enough, total, column="accepted", min_value=params.min_accepted),
+        write.whole("few_quarantined", few, mean, column="quarantined", max_value=params.max_quarantined),
+    ]

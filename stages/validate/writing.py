@@ -1,0 +1,39 @@
+"""What validation leaves behind: the lists that later stages read, and the report for people."""
+
+import json
+from pathlib import Path
+
+from stages.common.paths import publish
+from stages.common.pictures import save_png
+from stages.common.spec import DatasetSpec
+from stages.validate.examination import Outcome, TrainingImages
+from stages.validate.pictures import neighbours_picture, quarantine_picture
+from stages.validate.quarantine import set_metrics
+from stages.validate.reading import JudgedSet
+
+
+def write_lists(out: Path, outcome: Outcome, passed: bool) -> None:
+    """facts.parquet, quarantine.parquet, and accepted.parquet, which a set that failed does not get."""
+    with publish(out) as folder:
+        outcome.facts.to_parquet(folder / "facts.parquet", index=False)
+        outcome.quarantine.to_parquet(folder / "quarantine.parquet", index=False)
+        if passed:
+            accepted = outcome.verdict.loc[outcome.verdict["accepted"] == 1, ["key"]]
+            accepted.to_parquet(folder / "accepted.parquet", index=False)
+
+
+def write_reports(
+    out: Path, outcome: Outcome, samples: JudgedSet, training: TrainingImages, spec: DatasetSpec, pictures: int
+) -> None:
+    """metrics.json, validation.json, and the pictures."""
+    metrics = set_metrics(outcome.verdict, outcome.quarantine, outcome.results)
+    with publish(out) as folder:
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+        (folder / "validation.json").write_text(json.dumps([r.report() for r in outcome.results], indent=1))
+        if pictures:
+            rejected = quarantine_picture(
+                samples.images, samples.masks, outcome.facts["key"], outcome.quarantine, len(spec.classes), pictures
+            )
+            save_png(folder / "pictures" / "quarantine.png", rejected)
+            near = neighbours_picture(samples.images, outcome.facts, training.images, training.keys, pictures)
+            save_png(folder / "pictures" / "neighbours.png", near)

@@ -1,0 +1,112 @@
+"""One name, five places: folders, params.yaml, dvc.yaml, data and reports agree; code dependencies are the real ones."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from closure import ROOT, code_dependencies
+
+from flows.checks import check_params
+from stages.common.params import Params, load_params, stage_names
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = stage_names()
+
+
+def body(stage):
+    entry = PIPELINE["stages"][stage]
+    return entry.get("do", entry)
+
+
+def section_class(stage):
+    module = importlib.import_module(f"stages.{stage}.params")
+    return getattr(module, f"{stage.capitalize()}Params")
+
+
+def paths(entries):
+    return [next(iter(e)) if isinstance(e, dict) else e for e in entries]
+
+
+def test_stages_sections_and_folders_are_the_same():
+    sections = set(yaml.safe_load((ROOT / "params.yaml").read_text())) - {"seed", "device"}
+    assert set(PIPELINE["stages"]) == set(STAGES) == sections
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_section_is_read_into_a_frozen_class_that_refuses_unknown_keys(stage):
+    params, _ = load_params(stage, section_class(stage), ROOT / "params.yaml")
+    assert isinstance(params, Params)
+    assert params.model_config["frozen"]
+    assert params.model_config["extra"] == "forbid"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_dependencies_are_the_real_imports(stage):
+    listed = [d for d in paths(body(stage)["deps"]) if d.startswith("stages/")]
+    assert sorted(listed) == sorted(code_dependencies(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_imports_never_run_to_later_stages(stage):
+    order = [*PIPELINE["stages"]]
+    for dependency in code_dependencies(stage)[1:]:
+        owner = dependency.split("/")[1]
+        assert owner == "common" or order.index(owner) < order.index(stage), dependency
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_outputs_lie_under_the_stage_name(stage):
+    for out in paths(body(stage)["outs"]):
+        assert out.split("/")[0] in {"data", "models", "reports"}
+        assert out.split("/")[1] == stage
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_of_dvc_are_sections_that_exist(stage):
+    listed = body(stage)["params"]
+    assert stage in listed
+    assert set(listed) <= {"seed", *STAGES}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_answers_help(stage):
+    done = subprocess.run([sys.executable, "-m", f"stages.{stage}", "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_preset_fits_the_params(preset, tmp_path):
+    target = tmp_path / "params.yaml"
+    target.write_text((ROOT / "params.yaml").read_text())
+    environment = {**os.environ, "HANDFUL_PARAMS": str(target)}
+    subprocess.run([sys.executable, "-m", "flows.preset", preset.stem], cwd=ROOT, env=environment, check=True)
+    check_params(target)
+
+
+def test_flows_import_no_torch():
+    code = "import sys, flows.pipeline; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_nothing_is_unpickled():
+    for path in [*ROOT.glob("stages/**/*.py"), *ROOT.glob("flows/**/*.py")]:
+        for line in path.read_text().splitlines():
+            assert "import pickle" not in line, path
+            assert "torch.load(" not in line or "weights_only=True" in line, path
+
+
+def test_files_and_functions_stay_small():
+    import ast
+
+    for path in [*ROOT.glob("stages/**/*.py"), *ROOT.glob("flows/**/*.py")]:
+        text = path.read_text()
+        assert text.count("\n") <= 250, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 60, f"{path}:{node.lineno}"
+
+

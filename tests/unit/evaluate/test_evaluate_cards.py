@@ -1,0 +1,76 @@
+import json
+
+import pandas as pd
+import pytest
+import yaml
+from evaluate_builders import made_findings, scored
+
+from stages.evaluate.cards import cell, dataset_card, model_card, size_category, summary
+
+
+def scores():
+    return [scored("real", [0.50, 0.52], 50, eye=[0.1, 0.2]), scored("gan", [0.70, 0.72], 1500, eye=[0.5, 0.6])]
+
+
+def header(card: str) -> dict:
+    _, text, _ = card.split("---\n", 2)
+    return yaml.safe_load(text)
+
+
+def test_dataset_card_has_a_readable_header_and_the_quality_of_the_labels(tmp_path):
+    (tmp_path / "reports/label").mkdir(parents=True)
+    (tmp_path / "reports/label/metrics.json").write_text(json.dumps({"label/miou_cv": 0.803, "label/iou_cv/eye": 0.4}))
+    (tmp_path / "reports/validate/gan").mkdir(parents=True)
+    (tmp_path / "reports/validate/gan/metrics.json").write_text('{"validate/no_training_copy": 3}')
+    (tmp_path / "data/validate/gan").mkdir(parents=True)
+    table = pd.DataFrame({"key": ["a", "b"], "reasons": ["no_noise", "no_noise; label_aligned"]})
+    table.to_parquet(tmp_path / "data/validate/gan/quarantine.parquet")
+    card = dataset_card(made_findings(tmp_path, scores()))
+    assert header(card) == {
+        "pretty_name": "digits",
+        "license": "cc-by-4.0",
+        "task_categories": ["image-segmentation"],
+        "size_categories": ["1K<n<10K"],
+        "tags": ["synthetic"],
+    }
+    assert "mean IoU 0.803" in card
+    assert "`gan`: 3 samples were closer to a training image" in card
+    assert "Class eye has the weakest labels: IoU 0.400" in card
+    assert "`gan`: most samples were set aside for no_noise (2)" in card
+    assert "| gan | 1,500 | 2 | - |" in card
+
+
+def test_dataset_card_says_what_was_not_measured(tmp_path):
+    card = dataset_card(made_findings(tmp_path, scores(), license="other"))
+    assert "was not measured" in card
+    assert "Not tested: validate has not run." in card
+    assert "The licence is not set." in card
+
+
+def test_model_card_holds_the_figures_with_their_spread(tmp_path):
+    card = model_card(made_findings(tmp_path, scores()))
+    assert header(card)["pipeline_tag"] == "image-segmentation"
+    assert "| gan | 0.710 ± 0.014 | 2 | 1,500 |" in card
+    assert "| eye | 0.150 ± 0.071 | 0.550 ± 0.071 |" in card
+    assert "Seed 0 of 2 of `gan`" in card
+    assert "| train.steps | 800 |" in card
+    assert "digest `unknown`" in card
+
+
+def test_summary_is_a_table_for_review(tmp_path):
+    lines = summary(made_findings(tmp_path, scores(), missing=("gan+real",))).splitlines()
+    assert "| real | 50 | 2 | 0.510 ± 0.014 |" in lines
+    assert "| gan | 1,500 | 2 | 0.710 ± 0.014 |" in lines
+    assert any("gan+real is not in this comparison" in line for line in lines)
+    assert lines[lines.index("| IoU of class | real | gan |") + 1] == "|---|---:|---:|"
+
+
+def test_names_stay_in_their_cell():
+    assert cell("<b>x</b> | y\nz") == "&lt;b&gt;x&lt;/b&gt; \\| y z"
+
+
+@pytest.mark.parametrize(
+    ("samples", "name"), [(999, "n<1K"), (1000, "1K<n<10K"), (99_999, "10K<n<100K"), (10**6, "n>1M")]
+)
+def test_size_category(samples, name):
+    assert size_category(samples) == name

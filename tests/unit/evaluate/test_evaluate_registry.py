@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from evaluate_builders import scored
+from torch import nn
+
+from stages.common.tracking import tracking
+from stages.evaluate.registry import Candidate, Outcome, decide, promote
+from stages.evaluate.runs import log_recipes
+
+
+def candidate(score: float, test_digest: str = "T", weights_digest: str = "w", weights: Path = Path("w")) -> Candidate:
+    return Candidate("handful-digits", "gan", 1, score, test_digest, weights_digest, weights)
+
+
+def test_only_a_better_score_on_the_same_test_set_takes_the_title():
+    present = candidate(0.5).tags()
+    assert decide(None, candidate(0.1))[0]
+    assert decide(present, candidate(0.51))[0]
+    assert not decide(present, candidate(0.5))[0]
+    assert not decide(present, candidate(0.4))[0]
+    assert decide(present, candidate(0.4, test_digest="other"))[0]
+    assert decide({"test_digest": "T"}, candidate(0.4))[0]
+
+
+def test_a_registry_that_fails_is_told_and_does_not_raise():
+    outcome = promote(None, candidate(0.5), nn.Identity(), np.zeros((2, 1, 4, 4), np.float32))
+    assert outcome.status == "failed"
+    assert "AttributeError" in outcome.reason
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A fresh MLflow store in a temporary project."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI", "HANDFUL_PARENT_RUN", "HANDFUL_TRACKING", "HANDFUL_EXPERIMENT"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_the_champion_gives_way_to_a_better_model_alone(store):
+    module = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2)).eval()
+    images = np.random.default_rng(0).normal(size=(3, 1, 8, 8)).astype(np.float32)
+    weights = store / "seed-1.safetensors"
+    weights.write_bytes(b"weights")
+    outcomes: list[Outcome] = []
+    with tracking("evaluate") as track:
+        for i, score in enumerate((0.5, 0.4, 0.6)):
+            with torch.no_grad():
+                module[0].bias.fill_(float(i))
+            new = candidate(score, weights_digest=str(i), weights=weights)
+            outcomes.append(track.call(lambda mlflow, new=new: promote(mlflow, new, module, images)))
+        outcomes.append(track.call(lambda mlflow: promote(mlflow, new, module, images)))
+        children = track.call(
+            lambda mlflow: log_recipes(mlflow, [scored("real", [0.4, 0.6], 50), scored("gan", [0.7], 9)])
+        )
+    assert [outcome and (outcome.status, outcome.version) for outcome in outcomes] == [
+        ("promoted", "1"),
+        ("kept", "2"),
+        ("promoted", "3"),
+        ("unchanged", "3"),
+    ]
+
+    import mlflow
+
+    champion = mlflow.MlflowClient().get_model_version_by_alias("handful-digits", "champion")
+    assert (str(champion.version), champion.tags["target/miou"], champion.tags["seed"]) == ("3", "0.6", "1")
+    loaded = mlflow.pytorch.load_model("models:/handful-digits@champion")
+    for rows in (1, 2, 3):
+        batch = torch.from_numpy(images[:rows])
+        assert torch.allclose(loaded(batch), module(batch), atol=1e-6)
+    saved = list((store / ".local").rglob("*"))
+    assert not [path for path in saved if path.suffix in {".pkl", ".pickle", ".pth"}]
+    assert any(path.name == "seed-1.safetensors" for path in saved)
+    check_children(children)
+
+
+def check_children(children: list[str] | None) -> None:
+    """One finished child a recipe, with the same metric names and the parent's id."""
+    import mlflow
+
+    assert children is not None
+    real, gan = (mlflow.get_run(run_id) for run_id in children)
+    assert real.data.metrics["target/miou"] == pytest.approx(0.5)
+    assert real.data.metrics["target/miou_std"] == pytest.approx(0.1414, abs=1e-4)
+    assert gan.data.metrics == {"target/miou": 0.7, "samples": 9.0}
+    assert real.data.tags["mlflow.parentRunId"] == gan.data.tags["mlflow.parentRunId"]
+    assert (real.data.tags["recipe"], real.info.status) == ("real", "FINISHED")

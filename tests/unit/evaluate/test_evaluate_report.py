@@ -1,0 +1,144 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluate_builders import made_findings, scored
+
+from stages.common.pictures import save_png
+from stages.evaluate.html import render
+from stages.evaluate.images import picture_rows
+
+VOID = {"meta", "img", "br", "link", "rect", "line", "circle", "path", "polyline"}
+
+
+class Page(HTMLParser):
+    """Checks that every element is closed in order, and gathers what the page would load."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.anchors: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        found = dict(attrs)
+        self.loads += [found[key] for key in ("src", "srcset", "data", "poster") if key in found]
+        self.ids += [found["id"]] if "id" in found else []
+        if tag == "a":
+            self.anchors.append(found["href"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+
+def tiles(count: int = 6) -> dict[str, list[dict[str, object]]]:
+    images = np.full((count, 8, 8, 1), 200, np.uint8)
+    masks = np.ones((count, 8, 8), np.uint8)
+    return picture_rows(images, masks, [f"t{i}" for i in range(count)], {"real": masks, "gan": masks * 0}, "real", 2, 1)
+
+
+def two_recipes():
+    return [
+        scored("real", [0.50, 0.52], 50, background=[0.9, 0.9], eye=[0.1, 0.2]),
+        scored("gan", [0.70, 0.72], 1500, background=[0.9, 0.9], eye=[0.5, 0.6]),
+    ]
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    """A project with every report that the page can show."""
+    picture = np.full((8, 16, 3), 90, np.uint8)
+    for stage, names in {
+        "pretrain": ["reals", "fakes", "fakes_untruncated", "fakes_00001000"],
+        "invert": ["pairs"],
+        "label": ["cross_validation"],
+        "generate/real": ["samples"],
+        "generate/gan": ["samples", "uncertain"],
+        "validate/real": ["quarantine"],
+        "validate/gan": ["quarantine", "neighbours"],
+    }.items():
+        for name in names:
+            save_png(tmp_path / "reports" / stage / "pictures" / f"{name}.png", picture)
+    figures = {"pretrain": {"gan/fd": 0.0712}, "invert": {"invert/rmse": 0.062}, "label": {"label/miou_cv": 0.8031}}
+    for stage, metrics in figures.items():
+        (tmp_path / "reports" / stage / "metrics.json").write_text(json.dumps(metrics))
+    rows = [{"images": 100 * i, "generator": 0.7, "discriminator": 0.5} for i in range(3)]
+    (tmp_path / "reports/pretrain/stats.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + '\n{"cut')
+    for recipe in ("real", "gan"):
+        data, train = tmp_path / "data/validate" / recipe, tmp_path / "reports/train" / recipe
+        data.mkdir(parents=True)
+        train.mkdir(parents=True)
+        reasons = ["no_noise; label_aligned", "no_noise"] if recipe == "gan" else []
+        keys = [f"gan-{i:06d}" for i in range(len(reasons))]
+        pd.DataFrame({"key": keys, "reasons": reasons}).to_parquet(data / "quarantine.parquet")
+        result = {"name": "no_noise", "sentence": "About as much texture as real ones.", "success": recipe == "real"}
+        (tmp_path / f"reports/validate/{recipe}/validation.json").write_text(
+            json.dumps([result | {"severity": "critical", "unexpected_count": 2}])
+        )
+        (tmp_path / f"reports/validate/{recipe}/metrics.json").write_text('{"validate/no_training_copy": 3}')
+        (train / "history.csv").write_text("seed,step,loss,val_miou\n0,100,0.5,0.6\n0,200,0.4,0.7\n")
+    return tmp_path
+
+
+def test_the_page_is_well_formed_and_loads_nothing(full):
+    text = render(made_findings(full, two_recipes()), tiles())
+    page = Page(text)
+    assert page.open == []
+    assert page.loads
+    assert all(source.startswith("data:image/png;base64,") for source in page.loads)
+    assert not page.tags & {"script", "link", "iframe", "object", "embed"}
+    assert not re.search(r"https?:|@import|url\(", text)
+
+
+def test_every_link_of_the_contents_leads_somewhere(full):
+    page = Page(render(made_findings(full, two_recipes()), tiles()))
+    assert {f"#{name}" for name in page.ids} == set(page.anchors)
+
+
+def test_a_full_page_misses_nothing(full):
+    text = render(made_findings(full, two_recipes()), tiles())
+    assert "Not shown" not in text
+    assert "0.510 ± 0.014" in text
+    assert "+0.200" in text
+    assert "0.8031" in text
+    assert "0.0712" in text
+    assert re.search(r"<td>no_noise</td><td class=\"n\">2</td>", text)
+    assert re.search(r"<td>label_aligned</td><td class=\"n\">1</td>", text)
+
+
+def test_missing_reports_are_named_instead_of_failing(tmp_path):
+    text = render(made_findings(tmp_path, two_recipes(), missing=("gan+real",)), tiles())
+    for name in ("invert/metrics.json", "label/metrics.json", "pretrain/metrics.json", "pretrain/stats.jsonl"):
+        assert f"reports/{name}</code> is not there" in text
+    assert "data/validate/gan/quarantine.parquet</code> is not there" in text
+    assert "Recipe gan+real is not in this comparison" in text
+    assert Page(text).open == []
+
+
+def test_names_from_the_data_are_escaped_everywhere(tmp_path):
+    name = "<b>x</b>"
+    scores = [scored("real", [0.5, 0.6], 9, **{name: [0.5, 0.6]}), scored("gan", [0.5, 0.6], 9, **{name: [0.2, 0.3]})]
+    text = render(made_findings(tmp_path, scores, classes=("background", name)), tiles())
+    assert name not in text
+    assert text.count("&lt;b&gt;x&lt;/b&gt;") >= 3  # legend, chart and table
+
+
+def test_one_recipe_with_one_seed_makes_a_page(tmp_path):
+    text = render(made_findings(tmp_path, [scored("real", [0.5], None, eye=[0.5])]), {})
+    assert "Only real was evaluated" in text
+    assert Page(text).open == []

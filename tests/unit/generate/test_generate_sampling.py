@@ -1,0 +1,83 @@
+"""Sampling: exact drop, determinism whatever the order, joins."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stages.common.errors import UserError
+from stages.common.samples import Sample, read_set, write_set
+from stages.generate import recipes
+from stages.generate.params import GenerateParams
+from stages.generate.sampling import draw, drawn_count, dropped_count, latents, most_certain
+from stages.label.ensemble import Ensemble
+from stages.label.factored import fold
+from stages.label.heads import SegmentationHead
+from stages.label.labelling import LabelGenerator
+from stages.pretrain.build import build_generator
+from stages.pretrain.params import NetworkParams
+
+
+@pytest.fixture(scope="module")
+def labeler():
+    torch.manual_seed(0)
+    generator = build_generator(NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=8), (16, 16), 1)
+    ensemble = Ensemble(3, sum(generator.synthesis.feature_channels), (8, 8), 3).eval()
+    return LabelGenerator(generator.eval().requires_grad_(False), fold(ensemble), SegmentationHead(3))
+
+
+@pytest.mark.parametrize(("samples", "share"), [(1, 0.0), (9, 0.1), (10, 0.1), (5000, 0.1), (7, 0.5), (100, 0.33)])
+def test_enough_are_drawn_and_exactly_the_share_is_dropped(samples, share):
+    drawn = drawn_count(samples, share)
+    assert drawn - dropped_count(drawn, share) >= samples
+    assert drawn - 1 - dropped_count(drawn - 1, share) < samples
+    assert dropped_count(drawn, share) == int(np.floor(drawn * share + 1e-9))
+
+
+def test_the_most_uncertain_are_dropped_and_none_else():
+    scores = np.array([0.5, 0.1, 0.9, 0.9, 0.2, 0.3, 0.0, 0.4, 0.6, 0.7])
+    assert np.flatnonzero(~most_certain(scores, 0.2)).tolist() == [2, 3]
+    assert np.flatnonzero(~most_certain(scores, 0.1)).tolist() == [3]
+    assert most_certain(scores, 0.0).all()
+
+
+def test_a_sample_is_the_same_in_any_batch(labeler):
+    params = GenerateParams(batch=3)
+    one = next(iter(draw(labeler, range(5, 6), params, seed=7)))
+    many = list(draw(labeler, range(8), params, seed=7))
+    images, scores = np.concatenate([b.images for b in many]), np.concatenate([b.scores for b in many])
+    assert np.abs(images[5].astype(int) - one.images[0]).max() <= 1
+    assert scores[5] == pytest.approx(one.scores[0], rel=1e-4)
+
+
+def test_seeds_give_other_samples(labeler):
+    a, b = (latents(labeler.generator, range(4), 1.0, seed) for seed in (0, 1))
+    assert not torch.allclose(a, b)
+    assert torch.equal(a, latents(labeler.generator, range(4), 1.0, 0))
+
+
+def test_uncertain_pixels_become_ignored_by_param(labeler):
+    drawn = next(iter(draw(labeler, range(4), GenerateParams(ignore_above=1e-9), seed=0)))
+    assert (drawn.masks == 255).mean() > 0.5
+    assert not (next(iter(draw(labeler, range(4), GenerateParams(), seed=0))).masks == 255).any()
+
+
+def test_a_join_holds_both_sets_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image, mask = np.full((4, 4, 1), 7, np.uint8), np.ones((4, 4), np.uint8)
+    write_set(recipes.LABELED, [Sample(f"labeled-{i}", image, mask, {"source_id": f"s{i}"}) for i in range(3)])
+    facts = {"recipe": "gan", "seed": 0, "generator": "g", "labeler": "l", "source_id": "x", "uncertainty": 0.5}
+    write_set(recipes.GENERATED / "gan", [Sample(f"gan-{i}", image, mask, facts) for i in range(5)], shard_size=2)
+    index = recipes.write_join(tmp_path / "joined", "gan+real", shard_size=2)
+    assert index["recipe"].tolist() == ["gan"] * 5 + ["real"] * 3
+    found = read_set(tmp_path / "joined")
+    assert found.index["key"].tolist() == index["key"].tolist()
+    assert len(found.require_masks()) == 8
+    pd.testing.assert_frame_equal(found.index, index)
+
+
+def test_unknown_recipes_are_refused_in_one_sentence():
+    for name in ("gam", "real+real"):
+        with pytest.raises(UserError, match="no recipe"):
+            recipes.check_recipe(name, ("real", "gan"))
+    recipes.check_recipe("gan+real", ("real", "gan"))

@@ -1,0 +1,76 @@
+"""Ensemble training: members are apart, folds hold out, runs resume, separable pixels are learned."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from stages.label.heads import SegmentationHead
+from stages.label.params import LabelParams
+from stages.label.pixels import PixelBank
+from stages.label.quality import fold_pools, make_folds, pooled_iou
+from stages.label.training import new_ensemble, train_ensemble
+
+PARAMS = LabelParams(hidden=(16, 8), steps=60, batch=64, learning_rate=0.01)
+
+
+@pytest.fixture
+def bank():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (600,), generator=generator)
+    features = torch.randn(600, 5, generator=generator) + 4 * torch.eye(5)[labels]
+    return PixelBank(features, labels, torch.arange(600) // 60)
+
+
+def run(bank, members=2, seed=0, steps=None):
+    head = SegmentationHead(3)
+    state = new_ensemble(bank, members, head, PARAMS, seed)
+    pools = [torch.arange(600)] * members
+    for _, _ in zip(range(steps or PARAMS.steps), train_ensemble(state, bank, pools, head, PARAMS, seed), strict=False):
+        pass
+    return state
+
+
+def flat(state):
+    return torch.cat([p.flatten() for p in state.ensemble.parameters()])
+
+
+def test_separable_pixels_are_learned_by_every_member(bank):
+    ensemble = run(bank).ensemble.eval()
+    right = ensemble(bank.features.expand(2, -1, -1)).argmax(-1) == bank.labels
+    assert right.float().mean(dim=1).min() > 0.95
+
+
+def test_a_run_in_two_pieces_equals_a_run_in_one(bank):
+    whole, first = run(bank), run(bank, steps=25)
+    second = new_ensemble(bank, 2, SegmentationHead(3), PARAMS, 0)
+    second.restore(copy.deepcopy(first.save()))
+    assert second.step == 25
+    list(train_ensemble(second, bank, [torch.arange(600)] * 2, SegmentationHead(3), PARAMS, 0))
+    assert torch.equal(flat(second), flat(whole))
+
+
+def test_members_differ(bank):
+    weight = run(bank).ensemble.first.weight
+    assert not torch.allclose(weight[0], weight[1])
+
+
+def test_folds_are_even_and_pools_leave_out_their_images(bank):
+    folds = make_folds(10, 3, seed=0)
+    assert sorted(np.bincount(folds)) == [3, 3, 4]
+    pools = fold_pools(bank, folds, members=2)
+    assert len(pools) == 6
+    for fold in range(3):
+        images = set(bank.image[pools[2 * fold]].tolist())
+        assert images == set(np.flatnonzero(folds != fold).tolist())
+
+
+def test_pooled_iou_by_hand():
+    truth = np.array([[[0, 0, 1, 1]], [[2, 2, 255, 0]]])
+    guess = np.array([[[0, 1, 1, 1]], [[2, 0, 2, 0]]])
+    iou = pooled_iou(guess, truth, range(4))
+    assert iou[0] == pytest.approx(2 / 4)
+    assert iou[1] == pytest.approx(2 / 3)
+    assert iou[2] == pytest.approx(1 / 2)
+    assert np.isnan(iou[3])
