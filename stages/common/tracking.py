@@ -9,6 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,7 @@ def open_experiment() -> Any:
     import mlflow
     from filelock import FileLock
 
+    warnings.filterwarnings("ignore", module="mlflow")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     uri = tracking_uri()
@@ -121,8 +123,6 @@ class Tracker:
         """Log where a data frame came from, with its digest."""
 
         def log(mlflow: Any) -> None:
-            from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
-
             numbers = frame.select_dtypes("number").astype("float64")
             mlflow.log_input(mlflow.data.from_pandas(numbers, source=str(source.resolve()), name=name), context=context)
 

@@ -7,24 +7,13 @@ A map is a (2, 3) matrix from output to input coordinates, both from -1 to 1 acr
 import math
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from stages.common.params import Params
+from stages.common.affine import AffineParams
 
 # Outside of the frame an image and its mask both go on with their border pixels: no pixel gets the label of another.
 PADDING = "border"
-
-
-class AffineParams(Params):
-    """Ranges of random affine maps; each is drawn evenly from minus to plus its value."""
-
-    rotate: float = Field(10.0, ge=0, le=180)  # degrees
-    scale: float = Field(0.1, ge=0, lt=1)  # zoom by up to 1 + scale, or its inverse
-    shear: float = Field(5.0, ge=0, lt=60)  # degrees
-    shift: float = Field(0.05, ge=0, le=1)  # share of the side
-    flip: bool = False  # mirror left to right, half of the time
 
 
 def random_affine(count: int, size: tuple[int, int], params: AffineParams, generator: torch.Generator) -> Tensor:
@@ -48,9 +37,19 @@ def warp_images(images: Tensor, maps: Tensor) -> Tensor:
 
 
 def warp_masks(masks: Tensor, maps: Tensor) -> Tensor:
-    """Masks (N, H, W) of ids, each output pixel the id of its nearest input pixel."""
-    values = masks[:, None].float()
-    return F.grid_sample(values, _grid(values, maps), "nearest", PADDING, align_corners=False)[:, 0].to(masks.dtype)
+    """Masks (N, H, W) of ids through (N, 2, 3) maps: each output pixel gets the id that covers most of it.
+
+    Nearest sampling would leave borders up to half a pixel beside those of the bilinearly sampled image: on digits of
+    three pixels' stroke width that costs a model about a tenth of its foreground IoU.
+    """
+    grid = _grid(masks[:, None], maps)
+    best = torch.zeros(masks.shape, device=masks.device)
+    result = masks.clone()
+    for index in masks.unique():
+        share = F.grid_sample((masks[:, None] == index).float(), grid, "bilinear", PADDING, align_corners=False)[:, 0]
+        result = torch.where(share > best, index, result)
+        best = torch.maximum(best, share)
+    return result
 
 
 def _grid(images: Tensor, maps: Tensor) -> Tensor:

@@ -8,12 +8,12 @@ from stages.common.params import Params
 class GenerateParams(Params):
     """How many samples, from which latents, how many of them are dropped for their uncertainty."""
 
-    samples: int = Field(5000, ge=1)  # that are kept
-    drop_share: float = Field(0.1, ge=0, lt=1)  # of those drawn, the most uncertain
-    psi: float = Field(0.7, gt=0, le=1)  # truncation
+    samples: int = Field(default=5000, ge=1)  # that are kept
+    drop_share: float = Field(default=0.1, ge=0, lt=1)  # of those drawn, the most uncertain
+    psi: float = Field(default=0.7, gt=0, le=1)  # truncation
     score_share: float = Field(
-        0.1, gt=0, le=1
+        default=0.1, gt=0, le=1
     )  # an image's score is the mean of this share of its most uncertain pixels
-    ignore_above: float | None = Field(None, gt=0)  # pixels with more uncertainty (nats) are labelled 255
-    shard_size: int = Field(1000, ge=1)
-    batch: int = Field(64, ge=1)
+    ignore_above: float | None = Field(default=None, gt=0)  # pixels with more uncertainty (nats) are labelled 255
+    shard_size: int = Field(default=1000, ge=1)
+    batch: int = Field(default=64, ge=1)

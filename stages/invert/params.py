@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from stages.common.affine import AffineParams
 from stages.common.params import Params
-from stages.common.warp import AffineParams
 
 Perceptual = Literal["discriminator", "efficientnet", "lpips_alex", "lpips_vgg"]
 
@@ -13,29 +13,29 @@ Perceptual = Literal["discriminator", "efficientnet", "lpips_alex", "lpips_vgg"]
 class EncoderParams(Params):
     """The encoder and its two phases; steps of the second are capped, for a perceptual loss is far from convex."""
 
-    channel_base: int = Field(512, ge=32)
-    channel_limit: int = Field(128, ge=4)
-    batch: int = Field(32, ge=1)
-    learning_rate: float = Field(0.001, gt=0)
-    regress_steps: int = Field(1500, ge=0)  # on generated images, whose latents are known
-    finetune_steps: int = Field(300, ge=0, le=20_000)  # on real unlabelled images, by perceptual and pixel loss
+    channel_base: int = Field(default=512, ge=32)
+    channel_limit: int = Field(default=128, ge=4)
+    batch: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=0.001, gt=0)
+    regress_steps: int = Field(default=1500, ge=0)  # on generated images, whose latents are known
+    finetune_steps: int = Field(default=300, ge=0, le=20_000)  # on real unlabelled images, by perceptual and pixel loss
 
 
 class OptimiseParams(Params):
     """Adam on each image's own latents, from where the encoder put them."""
 
-    steps: int = Field(200, ge=0)
-    learning_rate: float = Field(0.05, gt=0)
-    perceptual_weight: float = Field(10.0, ge=0)
-    pixel_weight: float = Field(1.0, ge=0)
-    start_weight: float = Field(1.0, ge=0)  # keeps latents near the start, so near what the generator knows
-    batch: int = Field(256, ge=1)  # images optimised at once; all of them when there are no more
+    steps: int = Field(default=200, ge=0)
+    learning_rate: float = Field(default=0.05, gt=0)
+    perceptual_weight: float = Field(default=10.0, ge=0)
+    pixel_weight: float = Field(default=1.0, ge=0)
+    start_weight: float = Field(default=1.0, ge=0)  # keeps latents near the start, so near what the generator knows
+    batch: int = Field(default=256, ge=1)  # images optimised at once; all of them when there are no more
 
 
 class ViewParams(Params):
     """Moved copies of each labelled image, inverted like the image itself: more latents from the same labels."""
 
-    copies: int = Field(0, ge=0)
+    copies: int = Field(default=0, ge=0)
     affine: AffineParams = AffineParams()
 
 
@@ -47,7 +47,7 @@ class InvertParams(Params):
     encoder: EncoderParams = EncoderParams()
     optimise: OptimiseParams = OptimiseParams()
     views: ViewParams = ViewParams()
-    reject_above: float = Field(2.5, gt=1)  # flagged: reconstruction error above this many times the median
+    reject_above: float = Field(default=2.5, gt=1)  # flagged: reconstruction error above this many times the median
 
     @model_validator(mode="after")
     def _lpips_needs_weights(self) -> "InvertParams":

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from stages.common.affine import AffineParams
 from stages.common.device import seeded
-from stages.common.warp import AffineParams, random_affine, warp_images, warp_masks
+from stages.common.warp import random_affine, warp_images, warp_masks
 
 
 def make_views(

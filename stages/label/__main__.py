@@ -87,6 +87,8 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
         save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
+    if params.folds:
+        track.artifact(REPORTS / "pictures" / "cross_validation.png", "pictures")
     work.clear()
 
 
@@ -112,7 +114,6 @@ def cross_validate(
     draw_cross_validation(
         folder / "cross_validation.png", inverted.views.images[originals], truth, held_out.predictions, len(classes)
     )
-    job.track.artifact(folder / "cross_validation.png", "pictures")
     return summarise(held_out.predictions, truth, classes)
 
 

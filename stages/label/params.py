@@ -11,20 +11,20 @@ class LabelParams(Params):
     """An ensemble of per-pixel MLPs over the generator's features (DatasetGAN, HandsOff)."""
 
     task: Literal["segmentation"] = "segmentation"
-    members: int = Field(10, ge=1)
+    members: int = Field(default=10, ge=1)
     hidden: tuple[int, int] = (128, 32)
-    dropout: float = Field(0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training
-    steps: int = Field(1500, ge=1)
-    batch: int = Field(256, ge=2)  # pixels a member and step
-    learning_rate: float = Field(0.001, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    pixels_per_image: int = Field(256, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training
+    steps: int = Field(default=1500, ge=1)
+    batch: int = Field(default=256, ge=2)  # pixels a member and step
+    learning_rate: float = Field(default=0.001, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    pixels_per_image: int = Field(default=256, ge=1)
     # Share of an image's pixels drawn evenly over its classes; the rest is drawn evenly over its area. One pixel of
     # every connected region comes first.
-    balanced_share: float = Field(0.5, ge=0, le=1)
-    folds: int = Field(
-        5, ge=0
-    )  # cross-validation over the labelled images; 0 leaves it out, their number = leave one out
-    fold_members: int = Field(3, ge=1)
-    save_every: int = Field(250, ge=1)  # steps
-    log_every: int = Field(50, ge=1)  # steps
+    balanced_share: float = Field(default=0.5, ge=0, le=1)
+    drop_flagged: bool = True  # leave out labelled images whose reconstruction `invert` flagged
+    # Cross-validation over the labelled images: 0 leaves it out, their number is leave-one-out.
+    folds: int = Field(default=5, ge=0)
+    fold_members: int = Field(default=3, ge=1)
+    save_every: int = Field(default=250, ge=1)  # steps
+    log_every: int = Field(default=50, ge=1)  # steps

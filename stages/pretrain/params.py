@@ -18,14 +18,14 @@ class NetworkParams(Params):
     32768 and 512 give StyleGAN2's config-f.
     """
 
-    z_dim: int = Field(64, ge=1)
-    w_dim: int = Field(128, ge=1)
-    mapping_layers: int = Field(2, ge=1)
+    z_dim: int = Field(default=64, ge=1)
+    w_dim: int = Field(default=128, ge=1)
+    mapping_layers: int = Field(default=2, ge=1)
     # Learning rate of the mapping network over that of the rest: 0.01 as published, for millions of images; a short
     # run needs more, or the mapping stays at its random start.
-    mapping_rate: float = Field(0.01, gt=0)
-    channel_base: int = Field(512, ge=32)
-    channel_limit: int = Field(128, ge=4)
+    mapping_rate: float = Field(default=0.01, gt=0)
+    channel_base: int = Field(default=512, ge=32)
+    channel_limit: int = Field(default=128, ge=4)
     # `linear` as published; `tanh` for images with large areas of pure black or white, which a linear output can only
     # approach, so that the discriminator tells fakes by their background alone.
     output: Literal["linear", "tanh"] = "linear"
@@ -34,11 +34,11 @@ class NetworkParams(Params):
 class PenaltyParams(Params):
     """gamma / 2 times the squared gradient norm, every `every` steps with `every` times the weight."""
 
-    gamma: float = Field(0.5, ge=0)
+    gamma: float = Field(default=0.5, ge=0)
     # Where gamma ends: it moves there geometrically over the first half of the run. R3GAN anneals it as well: strong
     # while fakes are easy to tell, weak when the discriminator needs its sharpness. Null keeps gamma.
-    gamma_end: float | None = Field(None, gt=0)
-    every: int = Field(8, ge=1)
+    gamma_end: float | None = Field(default=None, gt=0)
+    every: int = Field(default=8, ge=1)
     on_fakes: bool = True  # R2 beside R1, as R3GAN does
 
 
@@ -47,17 +47,17 @@ class AugmentParams(Params):
 
     policy: Literal["none", "diffaugment", "ada"] = "diffaugment"
     operations: tuple[Operation, ...] = ("translation",)
-    ada_target: float = Field(0.6, gt=0, lt=1)
-    ada_images: int = Field(500_000, ge=1)  # images in which the strength can go from 0 to 1
+    ada_target: float = Field(default=0.6, gt=0, lt=1)
+    ada_images: int = Field(default=500_000, ge=1)  # images in which the strength can go from 0 to 1
 
 
 class MeasureParams(Params):
     """Distances between generated and real images: how many of each, and in which feature space."""
 
-    samples: int = Field(2000, ge=50)
+    samples: int = Field(default=2000, ge=50)
     features: Features = "random_conv"
     inception_weights: str | None = None  # a torchvision inception_v3 state dict, for `features: inception`
-    neighbours: int = Field(5, ge=1)  # k of the manifold estimate in precision and recall
+    neighbours: int = Field(default=5, ge=1)  # k of the manifold estimate in precision and recall
 
     @model_validator(mode="after")
     def _inception_needs_weights(self) -> "MeasureParams":
@@ -73,20 +73,20 @@ class PretrainParams(Params):
 
     network: NetworkParams = NetworkParams()
     loss: Literal["relativistic", "nonsaturating"] = "relativistic"
-    images: int = Field(160_000, ge=1)
-    batch: int = Field(32, ge=2)  # images a step over all processes
-    accumulate: int = Field(1, ge=1)  # the batch is worked off in this many parts
-    learning_rate: float = Field(0.002, gt=0)
-    decay_share: float = Field(0.4, ge=0, le=1)  # share of the run at the end in which the rate falls to zero
-    beta2: float = Field(0.99, ge=0, lt=1)
+    images: int = Field(default=160_000, ge=1)
+    batch: int = Field(default=32, ge=2)  # images a step over all processes
+    accumulate: int = Field(default=1, ge=1)  # the batch is worked off in this many parts
+    learning_rate: float = Field(default=0.002, gt=0)
+    decay_share: float = Field(default=0.4, ge=0, le=1)  # share of the run at the end in which the rate falls to zero
+    beta2: float = Field(default=0.99, ge=0, lt=1)
     penalty: PenaltyParams = PenaltyParams()
-    style_mixing: float = Field(0.0, ge=0, le=1)  # share of fakes made from two latents
+    style_mixing: float = Field(default=0.0, ge=0, le=1)  # share of fakes made from two latents
     augment: AugmentParams = AugmentParams()
     mirror: bool = False  # double the set by left-right mirrored images
-    ema_half_life: int = Field(5_000, ge=1)  # images
+    ema_half_life: int = Field(default=5_000, ge=1)  # images
     precision: Precision = "auto"
     channels_last: bool = True
-    log_every: int = Field(50, ge=1)  # steps
-    sample_every: int = Field(20_000, ge=1)  # images
-    save_every: int = Field(10_000, ge=1)  # images
+    log_every: int = Field(default=50, ge=1)  # steps
+    sample_every: int = Field(default=20_000, ge=1)  # images
+    save_every: int = Field(default=10_000, ge=1)  # images
     measure: MeasureParams = MeasureParams()

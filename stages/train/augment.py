@@ -3,14 +3,7 @@
 import torch
 from torch import Tensor
 
-from stages.common.warp import AffineParams, random_affine
 from stages.train.params import AugmentParams
-
-
-def draw_maps(count: int, size: tuple[int, int], params: AugmentParams, generator: torch.Generator) -> Tensor:
-    """(count, 2, 3) random affine maps from output to input, for `stages.common.warp` and the target's labels."""
-    ranges = AffineParams(**{name: getattr(params, name) for name in AffineParams.model_fields})
-    return random_affine(count, size, ranges, generator)
 
 
 def jitter_colours(images: Tensor, params: AugmentParams, generator: torch.Generator) -> Tensor:

@@ -4,22 +4,17 @@ from typing import Literal
 
 from pydantic import Field
 
+from stages.common.affine import AffineParams
 from stages.common.params import Params
 
 
-class AugmentParams(Params):
+class AugmentParams(AffineParams):
     """Random changes of every training image; each is drawn evenly from [-value, value] and 0 switches it off."""
 
-    rotate: float = Field(default=15.0, ge=0, le=180)
-    """Degrees."""
-    scale: float = Field(default=0.15, ge=0, lt=1)
-    """Zoom: 0.15 gives factors between 1 / 1.15 and 1.15."""
-    shear: float = Field(default=10.0, ge=0, le=45)
-    """Degrees, along the x axis."""
-    shift: float = Field(default=0.0625, ge=0, lt=1)
-    """Share of the image's height and width: 0.0625 of 32 pixels are 2 pixels."""
-    flip: bool = False
-    """Mirror left and right in half of the images; leave it off when a class has a side, as a left hand has."""
+    rotate: float = Field(default=15.0, ge=0, le=180)  # degrees
+    scale: float = Field(default=0.15, ge=0, lt=1)  # zoom by up to 1 + scale, or its inverse
+    shear: float = Field(default=10.0, ge=0, lt=60)  # degrees
+    shift: float = Field(default=0.0625, ge=0, le=1)  # share of the side: 0.0625 of 32 pixels are 2
     brightness: float = Field(default=0.1, ge=0, le=1)
     """Share of the value range that is added."""
     contrast: float = Field(default=0.1, ge=0, lt=1)

@@ -12,8 +12,8 @@ from torch import Tensor
 from stages.common.checkpoint import random_state, restore_random_state
 from stages.common.device import seeded
 from stages.common.tensors import to_images
-from stages.common.warp import warp_images
-from stages.train.augment import draw_maps, jitter_colours
+from stages.common.warp import random_affine, warp_images
+from stages.train.augment import jitter_colours
 from stages.train.batches import Batches
 from stages.train.learner import Learner
 from stages.train.params import TrainParams
@@ -100,7 +100,7 @@ class SeedRun:
         labels = self.data.labels[torch.from_numpy(rows)].to(self.device)
         generator = seeded(self.seed, AUGMENT_STREAM, step)
         augment = self.params.augment
-        maps = draw_maps(len(rows), (images.shape[2], images.shape[3]), augment, generator)
+        maps = random_affine(len(rows), (images.shape[2], images.shape[3]), augment, generator)
         return jitter_colours(warp_images(images, maps), augment, generator), self.target.warp(labels, maps)
 
     def look(self) -> None:

@@ -7,9 +7,6 @@ from torch.nn import functional as F
 from stages.train.params import UNetParams
 from stages.train.targets.segmentation import SegmentationTarget
 
-FINE = 16
-"""Channels at the resolution of the image, where coarse features meet the image itself."""
-
 
 class UNet(nn.Module):
     """Images (N, C, H, W) of any size to class scores (N, classes, H, W)."""
@@ -25,9 +22,7 @@ class UNet(nn.Module):
         self.context = nn.Linear(widths[-1], widths[-1])
         self.upward = nn.ModuleList(nn.ConvTranspose2d(2 * width, width, 2, 2) for width in widths[:-1])
         self.decoder = nn.ModuleList(_block(2 * width, width, params.norm) for width in widths[:-1])
-        self.unfold = nn.Conv2d(widths[0], FINE * params.patch**2, 1)
-        self.fine = nn.Conv2d(channels, FINE, 3, padding=1)
-        self.head = nn.Sequential(_norm(FINE, params.norm), nn.ReLU(inplace=True), nn.Conv2d(FINE, classes, 1))
+        self.head = nn.Conv2d(widths[0], classes * params.patch**2, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores before the softmax."""
@@ -41,8 +36,7 @@ class UNet(nn.Module):
         features = features + self.context(features.mean(dim=(2, 3)))[:, :, None, None]
         for level in reversed(range(len(self.decoder))):
             features = self.decoder[level](torch.cat([self.upward[level](features), skips[level]], dim=1))
-        finest = F.pixel_shuffle(self.unfold(features), self.patch) + self.fine(padded)
-        return self.head(finest)[:, :, :height, :width]
+        return F.pixel_shuffle(self.head(features), self.patch)[:, :, :height, :width]
 
 
 def _block(inputs: int, outputs: int, norm: str) -> nn.Sequential:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stages.common.warp import AffineParams
+from stages.common.affine import AffineParams
 from stages.invert.encoder import build_encoder, finetune, regress
 from stages.invert.inversion import invert
 from stages.invert.losses import Weights, reconstruction_terms, weighted

@@ -1,8 +1,8 @@
 import torch
 
 from stages.common.device import seeded
-from stages.common.warp import warp_images, warp_masks
-from stages.train.augment import draw_maps, jitter_colours
+from stages.common.warp import random_affine, warp_images, warp_masks
+from stages.train.augment import jitter_colours
 from stages.train.params import AugmentParams
 
 
@@ -10,7 +10,7 @@ def test_image_and_mask_of_a_square_stay_aligned() -> None:
     images, masks = torch.full((64, 1, 40, 60), -1.0), torch.zeros(64, 40, 60, dtype=torch.uint8)
     images[:, :, 12:28, 20:40], masks[:, 12:28, 20:40] = 1.0, 2
     params = AugmentParams(rotate=30, scale=0.2, shear=10, shift=0.1, flip=True)
-    maps = draw_maps(64, (40, 60), params, seeded(0))
+    maps = random_affine(64, (40, 60), params, seeded(0))
     bright, labelled = warp_images(images, maps)[:, 0] > 0, warp_masks(masks, maps) == 2
     # Bilinear at half height and nearest draw the same edge, but for roundings at the corners.
     assert (bright != labelled).sum() < 0.01 * labelled.sum()
@@ -28,7 +28,7 @@ def test_a_quarter_turn_keeps_the_shape_in_pixels() -> None:
 
 def test_a_shift_moves_by_its_share_of_the_side() -> None:
     params = AugmentParams(rotate=0, scale=0, shear=0, shift=0.25)
-    maps = draw_maps(500, (32, 32), params, seeded(1))
+    maps = random_affine(500, (32, 32), params, seeded(1))
     pixels = maps[:, :, 2] * 16
     assert 7.8 < pixels.abs().max() <= 8
     assert torch.allclose(maps[:, :, :2], torch.eye(2).expand(500, 2, 2))
@@ -36,15 +36,15 @@ def test_a_shift_moves_by_its_share_of_the_side() -> None:
 
 def test_flip_mirrors_about_half_of_the_images() -> None:
     params = AugmentParams(rotate=0, scale=0, shear=0, shift=0, flip=True)
-    maps = draw_maps(1000, (32, 32), params, seeded(2))
+    maps = random_affine(1000, (32, 32), params, seeded(2))
     assert 400 < int((maps[:, 0, 0] == -1).sum()) < 600
-    assert (draw_maps(1000, (32, 32), params.model_copy(update={"flip": False}), seeded(2))[:, 0, 0] == 1).all()
+    assert (random_affine(1000, (32, 32), params.model_copy(update={"flip": False}), seeded(2))[:, 0, 0] == 1).all()
 
 
 def test_ignored_pixels_stay_ignored_and_no_new_id_appears() -> None:
     masks = torch.zeros(16, 16, 16, dtype=torch.uint8)
     masks[:, 4:12, 4:12], masks[:, 6:9, 6:9] = 3, 255
-    warped = warp_masks(masks, draw_maps(16, (16, 16), AugmentParams(), seeded(3)))
+    warped = warp_masks(masks, random_affine(16, (16, 16), AugmentParams(), seeded(3)))
     assert set(warped.unique().tolist()) == {0, 3, 255}
 
 
