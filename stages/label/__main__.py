@@ -70,7 +70,14 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     inverted = usable(*read_inverted(require(INVERTED, "invert")), params.drop_flagged)
     masks = inverted.views.require_masks()
     bank = build_bank(
-        generator, inverted.ws, masks, inverted.image, params.pixels_per_image, params.balanced_share, shared.seed
+        generator,
+        inverted.ws,
+        masks,
+        inverted.image,
+        params.pixels_per_image,
+        params.balanced_share,
+        params.context,
+        shared.seed,
     )
     head = SegmentationHead(len(spec.classes))
     work = WorkFolder("label", work_digest([params, shared.seed], [GENERATOR, INVERTED]))
@@ -83,7 +90,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
         if params.folds:
             metrics |= cross_validate(job, generator, inverted, spec.classes, folder)
     with publish(MODELS) as folder:
-        config = ensemble_config(ensemble, bank.features.shape[1])
+        config = ensemble_config(ensemble, bank.features.shape[1], params.context)
         save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
@@ -108,7 +115,13 @@ def cross_validate(
         fold_pools(job.bank, folds, job.params.fold_members),
     )
     held_out = predict_held_out(
-        generator, ensemble, job.head, inverted.ws[originals], folds[inverted.image[originals]], job.params.fold_members
+        generator,
+        ensemble,
+        job.head,
+        inverted.ws[originals],
+        folds[inverted.image[originals]],
+        job.params.fold_members,
+        job.params.context,
     )  # type: ignore[arg-type]
     truth = inverted.views.require_masks()[originals]
     draw_cross_validation(

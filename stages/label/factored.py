@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stages.label.ensemble import Ensemble
 
-BAND_ROWS = 8
+BAND_PIXELS = 4096
 
 
 def resize_matrix(target: int, source: int, like: Tensor) -> Tensor:
@@ -99,13 +99,14 @@ def _levels(folded: FoldedEnsemble, maps: list[Tensor], height: int) -> list[_Le
 
 @torch.no_grad()
 def factored_bands(
-    folded: FoldedEnsemble, maps: list[Tensor], size: tuple[int, int], band_rows: int = BAND_ROWS
+    folded: FoldedEnsemble, maps: list[Tensor], size: tuple[int, int], band_rows: int | None = None
 ) -> Iterator[tuple[slice, Tensor]]:
     """Logits of one image, a band of rows at a time.
 
     maps: (C_i, h_i, w_i) each no larger than `size`. Yields (rows, logits (members, rows, W, outputs)).
     """
     height, width = size
+    band_rows = band_rows or max(1, BAND_PIXELS // width)
     levels = _levels(folded, maps, height)
     full = [level for level in levels if level.pixels.shape[1] == width]
     small = [level for level in levels if level.pixels.shape[1] != width]

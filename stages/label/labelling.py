@@ -11,6 +11,7 @@ from stages.common.weights import load_into, load_weights
 from stages.label.ensemble import Ensemble
 from stages.label.factored import FoldedEnsemble, factored_bands, fold
 from stages.label.heads import Head, Labels, SegmentationHead
+from stages.label.pixels import label_features
 from stages.pretrain.generator import Generator
 
 
@@ -21,11 +22,12 @@ class LabelGenerator:
     generator: Generator
     folded: FoldedEnsemble
     head: Head
+    context: bool
 
     @torch.no_grad()
     def __call__(self, ws: Tensor) -> tuple[Tensor, Labels]:
         """ws (N, num_ws, w_dim) -> images (N, C, H, W) in [-1, 1], labels (N, H, W)."""
-        images, maps = self.generator.synthesis.features(ws)
+        images, maps = label_features(self.generator, ws, self.context)
         labels = [self._label([m[i] for m in maps]) for i in range(len(ws))]
         values, uncertainty = (torch.stack([getattr(x, name) for x in labels]) for name in ("values", "uncertainty"))
         return images.clamp(-1, 1), Labels(values, uncertainty)
@@ -50,13 +52,14 @@ def select_members(ensemble: Ensemble, chosen: slice) -> FoldedEnsemble:
     )
 
 
-def ensemble_config(ensemble: Ensemble, features: int) -> dict[str, Any]:
+def ensemble_config(ensemble: Ensemble, features: int, context: bool) -> dict[str, Any]:
     """What `load_ensemble` needs beside the weights."""
     return {
         "members": ensemble.members,
         "features": features,
         "hidden": list(ensemble.hidden),
         "outputs": ensemble.outputs,
+        "context": context,
     }
 
 
@@ -65,4 +68,5 @@ def load_label_generator(path: Path, generator: Generator) -> LabelGenerator:
     tensors, config = load_weights(path)
     ensemble = Ensemble(config["members"], config["features"], tuple(config["hidden"]), config["outputs"])
     load_into(ensemble, tensors)
-    return LabelGenerator(generator, fold(ensemble.to(generator.mean_w.device)), SegmentationHead(config["outputs"]))
+    folded = fold(ensemble.to(generator.mean_w.device))
+    return LabelGenerator(generator, folded, SegmentationHead(config["outputs"]), config["context"])

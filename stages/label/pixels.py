@@ -62,16 +62,33 @@ def gather(maps: list[Tensor], pixels: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.cat(sampled).t()
 
 
+def label_features(generator: Generator, ws: Tensor, context: bool) -> tuple[Tensor, list[Tensor]]:
+    """Images of ws (N, num_ws, w_dim), and the maps that the ensemble reads.
+
+    With `context` the mean of every map is a further map of one pixel, so that a pixel's vector tells of the whole
+    image: a class that only the whole shape decides is out of reach of the features at one place.
+    """
+    images, maps = generator.synthesis.features(ws)
+    return images, [*maps, *(m.mean(dim=(2, 3), keepdim=True) for m in maps[1:])] if context else maps
+
+
 @torch.no_grad()
 def build_bank(
-    generator: Generator, ws: Tensor, masks: np.ndarray, image: np.ndarray, per_image: int, share: float, seed: int
+    generator: Generator,
+    ws: Tensor,
+    masks: np.ndarray,
+    image: np.ndarray,
+    per_image: int,
+    share: float,
+    context: bool,
+    seed: int,
 ) -> PixelBank:
     """Pixels of every latent's image: ws (N, num_ws, w_dim), masks (N, H, W), image (N,) labelled image of each."""
     device = generator.mean_w.device
     features, labels, owners = [], [], []
     for i, mask in enumerate(masks):
         chosen = choose_pixels(mask, per_image, share, np.random.default_rng([seed, i]))
-        _, maps = generator.synthesis.features(ws[i : i + 1].to(device))
+        _, maps = label_features(generator, ws[i : i + 1].to(device), context)
         features.append(gather([m[0] for m in maps], torch.from_numpy(chosen), generator.size))
         labels.append(torch.from_numpy(mask.ravel()[chosen].astype(np.int64)))
         owners.append(torch.full((len(chosen),), int(image[i])))

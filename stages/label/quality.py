@@ -38,14 +38,16 @@ class HeldOut:
 
 
 def predict_held_out(
-    generator: Generator, ensemble: Ensemble, head: Head, ws: Tensor, folds: np.ndarray, members: int
+    generator: Generator, ensemble: Ensemble, head: Head, ws: Tensor, folds: np.ndarray, members: int, context: bool
 ) -> HeldOut:
     """Label every labelled image's latent ws (N, num_ws, w_dim) by the members of the fold that held it out."""
     predictions = np.empty((len(ws), *generator.size), np.uint8)
     for fold in range(int(folds.max()) + 1):
         folded = select_members(ensemble, slice(fold * members, (fold + 1) * members))
         rows = np.flatnonzero(folds == fold)
-        _, labels = LabelGenerator(generator, folded, head)(ws[torch.from_numpy(rows)].to(generator.mean_w.device))
+        _, labels = LabelGenerator(generator, folded, head, context)(
+            ws[torch.from_numpy(rows)].to(generator.mean_w.device)
+        )
         predictions[rows] = labels.values.cpu().numpy()
     return HeldOut(predictions)
 
