@@ -12,7 +12,7 @@ class LabelParams(Params):
 
     task: Literal["segmentation"] = "segmentation"
     members: int = Field(default=10, ge=1)
-    context: bool = True  # give every pixel the means of all feature maps beside the features at its place
+    context: bool = False  # give every pixel the means of all feature maps beside the features at its place
     hidden: tuple[int, int] = (128, 32)
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training
     steps: int = Field(default=1500, ge=1)

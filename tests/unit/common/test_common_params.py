@@ -1,0 +1,52 @@
+"""params.yaml: typed, no unknown keys, one sentence for each mistake."""
+
+import pytest
+from pydantic import Field
+
+from stages.common.errors import UserError
+from stages.common.params import Params, load_params
+
+
+class InnerParams(Params):
+    width: int = Field(default=4, ge=1)
+
+
+class PretrainParams(Params):
+    steps: int = 10
+    inner: InnerParams = InnerParams()
+
+
+def write(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_section_and_the_shared_keys_are_read(tmp_path):
+    path = write(tmp_path, "seed: 3\npretrain: {steps: 5}\n")
+    params, shared = load_params("pretrain", PretrainParams, path)
+    assert (params.steps, params.inner.width, shared.seed, shared.device) == (5, 4, 3, "auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("pretrain: {step: 5}", "pretrain.step is not a known key; did you mean steps?"),
+        ("pretrain: {inner: {with: 5}}", "pretrain.inner.with is not a known key; did you mean width?"),
+        ("pretrian: {}", "pretrian is not a known key; did you mean pretrain?"),
+        ("pretrain: {inner: {width: 0}}", "pretrain.inner.width: input should be greater than or equal to 1 (found 0)"),
+        ("device: gpu", "device: input should be 'auto', 'cpu' or 'cuda' (found 'gpu')"),
+        ("- 1", "expected `key: value` pairs at the top"),
+        ("a: [1", "not valid YAML"),
+    ],
+)
+def test_each_mistake_is_one_sentence_that_names_it(tmp_path, text, sentence):
+    with pytest.raises(UserError) as error:
+        load_params("pretrain", PretrainParams, write(tmp_path, text))
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        load_params("pretrain", PretrainParams, tmp_path / "params.yaml")

@@ -1,0 +1,110 @@
+"""Samples, weights, checkpoints and folders on disk."""
+
+import numpy as np
+import pytest
+import torch
+
+from stages.common.checkpoint import WorkFolder
+from stages.common.digests import work_digest
+from stages.common.errors import UserError
+from stages.common.paths import publish, require
+from stages.common.samples import Sample, read_index, read_set, write_set
+from stages.common.tensors import to_arrays, to_images
+from stages.common.weights import load_weights, save_weights
+
+
+def some_samples(count=5, channels=3):
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        image = rng.integers(0, 256, (6, 4, channels), dtype=np.uint8)
+        yield Sample(f"s-{i}", image, rng.integers(0, 3, (6, 4), dtype=np.uint8), {"number": i, "name": f"n{i}"})
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_written_is_read_again(tmp_path, channels):
+    write_set(tmp_path, some_samples(channels=channels), shard_size=2)
+    found, expected = read_set(tmp_path), list(some_samples(channels=channels))
+    assert [p.name for p in sorted(tmp_path.glob("*.tar"))] == [f"shard-00000{i}.tar" for i in range(3)]
+    assert np.array_equal(found.images, np.stack([s.image for s in expected]))
+    assert np.array_equal(found.require_masks(), np.stack([s.mask for s in expected]))
+    assert found.index["number"].tolist() == list(range(5))
+
+
+def test_shards_are_the_same_bytes_each_time_and_webdataset_reads_them(tmp_path):
+    import webdataset
+
+    for name in ("a", "b"):
+        write_set(tmp_path / name, some_samples())
+    shard = "shard-000000.tar"
+    assert (tmp_path / "a" / shard).read_bytes() == (tmp_path / "b" / shard).read_bytes()
+    read = list(webdataset.WebDataset(str(tmp_path / "a" / shard), shardshuffle=False).decode("rgb8"))
+    assert [r["__key__"] for r in read] == [f"s-{i}" for i in range(5)]
+    assert np.array_equal(read[0]["image.png"], next(some_samples()).image)
+
+
+def test_chosen_keys_come_in_the_order_of_the_index(tmp_path):
+    write_set(tmp_path, some_samples(), shard_size=2)
+    assert read_set(tmp_path, ["s-4", "s-1"]).index["key"].tolist() == ["s-1", "s-4"]
+
+
+def test_a_folder_without_an_index_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"index\.parquet"):
+        read_index(tmp_path)
+
+
+def test_images_survive_the_way_to_tensors_and_back():
+    arrays = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    images = to_images(arrays)
+    assert (images.min().item(), images.max().item()) == (-1.0, 1.0)
+    assert np.array_equal(to_arrays(images), arrays)
+
+
+def test_weights_keep_their_config_and_refuse_garbage(tmp_path):
+    save_weights(tmp_path / "w.safetensors", {"a": torch.arange(3.0)}, {"k": [1, 2]})
+    tensors, config = load_weights(tmp_path / "w.safetensors")
+    assert tensors["a"].tolist() == [0, 1, 2]
+    assert config == {"k": [1, 2]}
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(tmp_path / "bad.safetensors")
+
+
+def test_a_work_folder_keeps_state_by_digest(tmp_path):
+    work = WorkFolder("stage", "abc", tmp_path)
+    assert work.load() is None
+    work.save({"x": torch.ones(2), "step": 3})
+    assert WorkFolder("stage", "abc", tmp_path).load()["step"] == 3
+    assert WorkFolder("stage", "other", tmp_path).load() is None
+    work.clear()
+    assert work.load() is None
+
+
+def test_the_digest_changes_with_params_and_with_any_byte(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "f").write_text("a")
+    first = work_digest([{"p": 1}], [tmp_path / "in"])
+    assert first == work_digest([{"p": 1}], [tmp_path / "in"])
+    assert first != work_digest([{"p": 2}], [tmp_path / "in"])
+    (tmp_path / "in" / "f").write_text("b")
+    assert first != work_digest([{"p": 1}], [tmp_path / "in"])
+
+
+def test_publish_replaces_whole_or_not_at_all(tmp_path):
+    out = tmp_path / "out"
+    with publish(out) as folder:
+        (folder / "old").write_text("1")
+
+    def fail():
+        with publish(out) as folder:
+            (folder / "new").write_text("2")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert [p.name for p in out.iterdir()] == ["old"]
+
+
+def test_a_missing_input_names_the_stage_that_makes_it(tmp_path):
+    with pytest.raises(UserError, match="dvc repro label"):
+        require(tmp_path / "x", "label")
