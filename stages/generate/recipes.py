@@ -47,7 +47,8 @@ def write_join(folder: Path, recipe: str, shard_size: int) -> pd.DataFrame:
         (real_folder / shard).rename(folder / f"real-{shard}")
     shutil.rmtree(real_folder)
     real["shard"] = "real-" + real["shard"]
-    return write_index(folder, [*index.to_dict("records"), *real.to_dict("records")])
+    rows = pd.concat([index, real], ignore_index=True).to_dict("records")
+    return write_index(folder, [{str(name): value for name, value in row.items()} for row in rows])
 
 
 def check_recipe(recipe: str, known: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """Perceptual distances between images, differentiable, each (N,) >= 0. The default needs no weights but the GAN's."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +45,7 @@ class EfficientNetDistance(nn.Module):
 class LpipsDistance(nn.Module):
     """LPIPS (Zhang et al. 2018) with its published linear weights, on a torchvision backbone of the user's."""
 
-    def __init__(self, net: str, weights: Path) -> None:
+    def __init__(self, net: Literal["alex", "vgg"], weights: Path) -> None:
         super().__init__()
         if not weights.is_file():
             raise UserError(
@@ -72,4 +72,4 @@ def build_perceptual(kind: str, discriminator: Discriminator, weights: str | Non
         return DiscriminatorDistance(discriminator).requires_grad_(False)
     if kind == "efficientnet":
         return EfficientNetDistance().requires_grad_(False)
-    return LpipsDistance({"lpips_alex": "alex", "lpips_vgg": "vgg"}[kind], Path(str(weights)))
+    return LpipsDistance("alex" if kind == "lpips_alex" else "vgg", Path(str(weights)))

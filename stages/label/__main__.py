@@ -30,6 +30,7 @@ from stages.label.quality import fold_pools, make_folds, predict_held_out
 from stages.label.results import Inverted, draw_cross_validation, summarise, usable
 from stages.label.training import new_ensemble, train_ensemble
 from stages.pretrain.build import load_generator
+from stages.pretrain.generator import Generator
 
 GENERATOR, INVERTED = Path("models/pretrain/generator.safetensors"), Path("data/invert")
 MODELS, REPORTS = Path("models/label"), Path("reports/label")
@@ -100,7 +101,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
 
 
 def cross_validate(
-    job: Job, generator: object, inverted: Inverted, classes: Sequence[str], folder: Path
+    job: Job, generator: Generator, inverted: Inverted, classes: Sequence[str], folder: Path
 ) -> dict[str, float]:
     """Label quality on labelled images that the labelling members never saw."""
     originals = np.flatnonzero(inverted.views.index["view"].to_numpy() == 0)
@@ -122,7 +123,7 @@ def cross_validate(
         folds[inverted.image[originals]],
         job.params.fold_members,
         job.params.context,
-    )  # type: ignore[arg-type]
+    )
     truth = inverted.views.require_masks()[originals]
     draw_cross_validation(
         folder / "cross_validation.png", inverted.views.images[originals], truth, held_out.predictions, len(classes)

@@ -23,7 +23,10 @@ class Head(Protocol):
     Segmentation is one; keypoints (heat maps, L2, mean) and depth (one output, L2, mean) fit the same three members.
     """
 
-    outputs: int
+    @property
+    def outputs(self) -> int:
+        """Numbers a pixel that a member gives."""
+        ...
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """(members, B, outputs) and (members, B) targets -> (members,) mean loss of each."""

@@ -10,8 +10,8 @@ from torch import Tensor
 from stages.common.weights import load_into, load_weights
 from stages.label.ensemble import Ensemble
 from stages.label.factored import FoldedEnsemble, factored_bands, fold
+from stages.label.features import label_features
 from stages.label.heads import Head, Labels, SegmentationHead
-from stages.label.pixels import label_features
 from stages.pretrain.generator import Generator
 
 

@@ -9,6 +9,7 @@ from skimage.measure import label as connected_regions
 from torch import Tensor
 
 from stages.common.spec import IGNORE
+from stages.label.features import label_features
 from stages.pretrain.generator import Generator
 
 
@@ -60,16 +61,6 @@ def gather(maps: list[Tensor], pixels: Tensor, size: tuple[int, int]) -> Tensor:
         for m in maps
     ]
     return torch.cat(sampled).t()
-
-
-def label_features(generator: Generator, ws: Tensor, context: bool) -> tuple[Tensor, list[Tensor]]:
-    """Images of ws (N, num_ws, w_dim), and the maps that the ensemble reads.
-
-    With `context` the mean of every map is a further map of one pixel, so that a pixel's vector tells of the whole
-    image: a class that only the whole shape decides is out of reach of the features at one place.
-    """
-    images, maps = generator.synthesis.features(ws)
-    return images, [*maps, *(m.mean(dim=(2, 3), keepdim=True) for m in maps[1:])] if context else maps
 
 
 @torch.no_grad()

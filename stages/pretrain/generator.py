@@ -1,6 +1,7 @@
 """The StyleGAN2 generator: mapping network, synthesis with skip connections, truncation."""
 
 import itertools
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +86,7 @@ class SynthesisBlock(nn.Module):
         convs = [StyledConv(outputs if first else inputs, outputs, w_dim, size, up=not first)]
         if not first:
             convs.append(StyledConv(outputs, outputs, w_dim, size, up=False))
-        self.convs = nn.ModuleList(convs)
+        self.convs: Iterable[StyledConv] = nn.ModuleList(convs)  # type: ignore[assignment]
         self.to_image = ModulatedConv(outputs, image_channels, 1, w_dim, demodulate=False)
         self.image_bias = nn.Parameter(torch.zeros(image_channels))
 
@@ -102,7 +103,7 @@ class Synthesis(nn.Module):
         levels = doublings(size) + 1
         widths = [channels_at(level, base, limit) for level in range(levels)]
         self.constant = nn.Parameter(torch.randn(1, widths[0], height, width))
-        self.blocks = nn.ModuleList(
+        self.blocks: Iterable[SynthesisBlock] = nn.ModuleList(  # type: ignore[assignment]
             SynthesisBlock(
                 widths[max(level - 1, 0)],
                 widths[level],

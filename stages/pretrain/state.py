@@ -57,8 +57,8 @@ def new_state(params: PretrainParams, size: Pair, channels: int, seed: int, devi
     generator = build_generator(params.network, size, channels).to(device)
     discriminator = build_discriminator(params.network, size, channels).to(device)
     if params.channels_last:
-        generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        generator.to(memory_format=torch.channels_last)
+        discriminator.to(memory_format=torch.channels_last)
     policy = params.augment.policy
     return TrainingState(
         generator,

@@ -169,7 +169,8 @@ class Trainer:
         seen = (state.step + 1) * self.params.batch
         half_life = min(self.params.ema_half_life, 0.05 * seen)
         decay = 0.5 ** (self.params.batch / half_life)
-        new, old = list(state.generator.parameters()), list(state.average.parameters())
+        new: list[Tensor] = list(state.generator.parameters())
+        old: list[Tensor] = list(state.average.parameters())
         torch._foreach_lerp_(old, new, 1 - decay)
         for target, source in zip(state.average.buffers(), state.generator.buffers(), strict=True):
             target.copy_(source)
