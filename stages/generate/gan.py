@@ -39,7 +39,8 @@ def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return None
-    keep = most_certain(read_scores(work.path, pieces), params.drop_share)
+    scores, classes = read_scores(work.path, pieces)
+    keep = most_certain(scores, params.drop_share, classes if params.drop_within_classes else None)
     facts: dict[str, str | int] = {
         "recipe": "gan",
         "seed": shared.seed,

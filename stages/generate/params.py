@@ -10,6 +10,9 @@ class GenerateParams(Params):
 
     samples: int = Field(default=5000, ge=1)  # that are kept
     drop_share: float = Field(default=0.1, ge=0, lt=1)  # of those drawn, the most uncertain
+    # Drop that share within each main class (the class with the most pixels but the background), so that classes that
+    # are easy to label do not crowd out the others.
+    drop_within_classes: bool = True
     psi: float = Field(default=0.7, gt=0, le=1)  # truncation
     score_share: float = Field(
         default=0.1, gt=0, le=1

@@ -66,9 +66,24 @@ def draw(labeler: LabelGenerator, numbers: range, params: GenerateParams, seed: 
             )
 
 
-def most_certain(scores: np.ndarray, drop_share: float) -> np.ndarray:
-    """(N,) bool: all but the floor(N * drop_share) most uncertain; of equal scores the later number goes first."""
-    order = np.argsort(scores, kind="stable")
+def most_certain(scores: np.ndarray, drop_share: float, strata: np.ndarray | None = None) -> np.ndarray:
+    """(N,) bool: all but the floor(N * drop_share) most uncertain; of equal scores the later number goes first.
+
+    With strata (N,), a sample is ranked among those of its own stratum, so that each loses about the same share:
+    else the classes that are easy to label would crowd out the others.
+    """
+    rank = scores if strata is None else _rank_within(scores, strata)
+    order = np.argsort(rank, kind="stable")
     keep = np.ones(len(scores), bool)
     keep[order[len(scores) - dropped_count(len(scores), drop_share) :]] = False
     return keep
+
+
+def _rank_within(scores: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """(N,) in (0, 1): the position of each score among those of its stratum."""
+    rank = np.empty(len(scores))
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
+        order = np.argsort(np.argsort(scores[rows], kind="stable"), kind="stable")
+        rank[rows] = (order + 0.5) / len(rows)
+    return rank

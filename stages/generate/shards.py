@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.common.masks import main_class
 from stages.common.paths import write_atomically
 from stages.common.samples import Sample
 from stages.generate.params import GenerateParams
@@ -53,13 +54,14 @@ def _save_piece(path: Path, batches: list[Drawn]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_scores(folder: Path, pieces: int) -> np.ndarray:
-    """The scores of all samples, by number."""
-    parts = []
+def read_scores(folder: Path, pieces: int) -> tuple[np.ndarray, np.ndarray]:
+    """The score and the main class of all samples, by number."""
+    scores, classes = [], []
     for piece in range(pieces):
         with np.load(piece_path(folder, piece)) as content:
-            parts.append(content["scores"])
-    return np.concatenate(parts)
+            scores.append(content["scores"])
+            classes += [main_class(mask) for mask in content["masks"]]
+    return np.concatenate(scores), np.array(classes)
 
 
 def kept_samples(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stages.common.errors import UserError
+from stages.common.masks import main_class
 from stages.common.pictures import overlay, save_png, strips
 from stages.common.samples import SampleSet
 from stages.label.quality import pooled_iou
@@ -52,13 +53,6 @@ def summarise(predictions: np.ndarray, truth: np.ndarray, classes: Sequence[str]
         "label/main_class_cv": float(np.mean(right)),
         **{f"label/iou_cv/{name}": value for name, value in present.items()},
     }
-
-
-def main_class(mask: np.ndarray) -> int:
-    """The class with the most pixels, the background aside; 0 when there is none."""
-    counts = np.bincount(mask.ravel(), minlength=256)
-    counts[[0, 255]] = 0
-    return int(counts.argmax()) if counts.any() else 0
 
 
 def draw_cross_validation(

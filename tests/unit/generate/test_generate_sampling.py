@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stages.common.errors import UserError
+from stages.common.masks import main_class
 from stages.common.samples import Sample, read_set, write_set
 from stages.generate import recipes
 from stages.generate.params import GenerateParams
@@ -23,7 +24,7 @@ def labeler():
     torch.manual_seed(0)
     generator = build_generator(NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=8), (16, 16), 1)
     ensemble = Ensemble(3, sum(generator.synthesis.feature_channels), (8, 8), 3).eval()
-    return LabelGenerator(generator.eval().requires_grad_(False), fold(ensemble), SegmentationHead(3))
+    return LabelGenerator(generator.eval().requires_grad_(False), fold(ensemble), SegmentationHead(3), context=False)
 
 
 @pytest.mark.parametrize(("samples", "share"), [(1, 0.0), (9, 0.1), (10, 0.1), (5000, 0.1), (7, 0.5), (100, 0.33)])
@@ -39,6 +40,19 @@ def test_the_most_uncertain_are_dropped_and_none_else():
     assert np.flatnonzero(~most_certain(scores, 0.2)).tolist() == [2, 3]
     assert np.flatnonzero(~most_certain(scores, 0.1)).tolist() == [3]
     assert most_certain(scores, 0.0).all()
+
+
+def test_within_classes_each_loses_its_most_uncertain():
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 5.0, 6.0, 7.0, 8.0])
+    classes = np.array([1, 1, 1, 1, 2, 2, 2, 2])
+    assert np.flatnonzero(~most_certain(scores, 0.5)).tolist() == [4, 5, 6, 7]
+    assert np.flatnonzero(~most_certain(scores, 0.5, classes)).tolist() == [2, 3, 6, 7]
+    assert (~most_certain(scores, 0.3, classes)).sum() == 2
+
+
+def test_the_main_class_leaves_out_background_and_ignored_pixels():
+    assert main_class(np.array([[0, 0, 0, 255, 255, 2, 2, 1]], np.uint8)) == 2
+    assert main_class(np.zeros((2, 2), np.uint8)) == 0
 
 
 def test_a_sample_is_the_same_in_any_batch(labeler):

@@ -9,10 +9,13 @@ import torch.nn.functional as F
 
 from stages.label.ensemble import Ensemble
 from stages.label.factored import factored_bands, factored_logits, fold, resize_matrix
+from stages.label.features import label_features
 from stages.label.heads import SegmentationHead, image_score, jensen_shannon, majority_vote
 from stages.label.labelling import select_members
 from stages.label.pixels import choose_pixels, gather
 from stages.label.plain import hypercolumn, plain_logits
+from stages.pretrain.build import build_generator
+from stages.pretrain.params import NetworkParams
 
 
 @pytest.fixture
@@ -85,6 +88,17 @@ def test_gathered_pixels_are_those_of_the_hypercolumn():
     columns = hypercolumn([m[None] for m in maps], (16, 16))[0].flatten(1).t()
     pixels = torch.tensor([0, 5, 100, 255])
     torch.testing.assert_close(gather(maps, pixels, (16, 16)), columns[pixels], atol=1e-5, rtol=1e-5)
+
+
+def test_context_adds_the_mean_of_every_map_to_every_pixel():
+    generator = build_generator(NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=8), (16, 16), 1)
+    ws = generator.broadcast(torch.randn(2, 8))
+    _, plain = label_features(generator, ws, context=False)
+    _, rich = label_features(generator, ws, context=True)
+    assert len(rich) == 2 * len(plain) - 1
+    columns = hypercolumn([m[:1] for m in rich], (16, 16))[0]
+    means = torch.cat([m[0].mean(dim=(1, 2)) for m in plain[1:]])
+    torch.testing.assert_close(columns[-len(means) :, 3, 7], means, atol=1e-5, rtol=1e-4)
 
 
 def test_every_region_gets_a_pixel_and_ignored_ones_none():
