@@ -55,7 +55,7 @@ def _guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str
     tags |= {key: os.environ[key] for key in ("DVC_EXP_NAME",) if key in os.environ}
     try:
         params, shared = load_params(stage, cls)
-        with tracking(name, tags) as tracker:
+        with tracking(name, tags, main_process=os.environ.get("RANK", "0") == "0") as tracker:
             tracker.params({"seed": shared.seed, stage: params.model_dump(mode="json")})
             main(params, shared, tracker, *arguments)
             tracker.metrics({f"{stage}/seconds": time.monotonic() - started})

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.common.params import Params
+from stages.common.params import STAGES_DIR, Params
 
 
 def file_digest(path: Path) -> str:
@@ -26,8 +26,9 @@ def tree_digest(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def work_digest(params: Iterable[Params | Any], inputs: Iterable[Path]) -> str:
-    """16 hex digits that change with any parameter or any byte of the inputs."""
+def work_digest(stage: str, params: Iterable[Params | Any], inputs: Iterable[Path]) -> str:
+    """16 hex digits that change with any parameter, any byte of the inputs, and the code of the stage's own folder."""
     values = [p.model_dump(mode="json") if isinstance(p, Params) else p for p in params]
-    text = json.dumps(values, sort_keys=True) + tree_digest(inputs)
+    code = sorted((STAGES_DIR / stage).rglob("*.py"))
+    text = json.dumps(values, sort_keys=True) + tree_digest(inputs) + tree_digest(code)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.errors import UserError
 
@@ -26,7 +26,7 @@ class SharedParams(Params):
     seed: every random choice of the pipeline starts from it. device: `auto` takes a GPU when there is one.
     """
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     device: Device = "auto"
 
 
@@ -98,7 +98,11 @@ def _sentence(error: ValidationError, cls: type[Params], path: Path, prefix: str
     if first["type"] == "extra_forbidden":
         known = _fields_at(cls, location[:-1])
         return f"{path}: {where} is not a known key{_hint(location[-1], known)}"
-    return f"{path}: {where}: {first['msg'].removeprefix('Value error, ').lower()} (found {first['input']!r})"
+    return f"{path}: {where}: {_uncapitalised(first['msg'].removeprefix('Value error, '))} (found {first['input']!r})"
+
+
+def _uncapitalised(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _fields_at(cls: type[Params], location: list[str]) -> set[str]:

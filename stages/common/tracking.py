@@ -162,9 +162,9 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 @contextmanager
-def tracking(run_name: str, tags: Mapping[str, str] | None = None) -> Iterator[Tracker]:
-    """A tracker for the block; HANDFUL_TRACKING=off gives one that drops everything."""
-    off = os.environ.get(SWITCH_VARIABLE, "on").lower() in {"off", "0", "false"}
+def tracking(run_name: str, tags: Mapping[str, str] | None = None, main_process: bool = True) -> Iterator[Tracker]:
+    """A tracker for the block; HANDFUL_TRACKING=off, or another process than the main one, drops everything."""
+    off = not main_process or os.environ.get(SWITCH_VARIABLE, "on").lower() in {"off", "0", "false"}
     tracker = Tracker(None if off else run_name, tags)
     try:
         yield tracker

@@ -61,7 +61,7 @@ def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> 
     position = {key: i for i, key in enumerate(found.index["key"])}
     order = np.array([position[key] for key in rows["key"]])
     images, masks = found.images[order], found.require_masks()[order]
-    half = -(-len(order) // 2)
+    half = max(1, len(order) // 2)
     parts = [slice(0, half), slice(half, 2 * half)]
     lines = [line for part in parts for line in (images[part], overlay(images[part], masks[part], classes))]
     lines = [line for line in lines if len(line) == half]

@@ -30,7 +30,7 @@ def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.
     labeler = load_label_generator(require(ENSEMBLE, "label"), generator)
     count = drawn_count(params.samples, params.drop_share)
     pieces = -(-count // params.shard_size)
-    work = WorkFolder("generate", work_digest([params, shared.seed], [GENERATOR, ENSEMBLE]))
+    work = WorkFolder("generate", work_digest("generate", [params, shared.seed], [GENERATOR, ENSEMBLE]))
     progress = Progress("generate gan", pieces, unit="shard")
     mine = range(processes.process_index, pieces, processes.num_processes)
     there = sum(piece_path(work.path, piece).is_file() for piece in range(pieces))

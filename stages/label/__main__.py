@@ -70,6 +70,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
     inverted = usable(*read_inverted(require(INVERTED, "invert")), params.drop_flagged)
     masks = inverted.views.require_masks()
+    check_folds(params.folds, int(inverted.image.max()) + 1)
     bank = build_bank(
         generator,
         inverted.ws,
@@ -81,7 +82,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
         shared.seed,
     )
     head = SegmentationHead(len(spec.classes))
-    work = WorkFolder("label", work_digest([params, shared.seed], [GENERATOR, INVERTED]))
+    work = WorkFolder("label", work_digest("label", [params, shared.seed], [GENERATOR, INVERTED]))
     print(f"label: {len(bank.labels)} pixels of {len(masks)} latents, {bank.features.shape[1]} features", flush=True)
     job = Job(bank, head, params, shared.seed, work, track)
     everything = torch.arange(len(bank.labels), device=bank.labels.device)
@@ -100,15 +101,17 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     work.clear()
 
 
+def check_folds(folds: int, images: int) -> None:
+    """Raises UserError when the labelled images cannot be divided into so many folds."""
+    if folds == 1 or folds > images:
+        raise UserError(f"label.folds: {folds} do not fit; choose 0, or 2 to {images} (the labelled images kept)")
+
+
 def cross_validate(
     job: Job, generator: Generator, inverted: Inverted, classes: Sequence[str], folder: Path
 ) -> dict[str, float]:
     """Label quality on labelled images that the labelling members never saw."""
     originals = np.flatnonzero(inverted.views.index["view"].to_numpy() == 0)
-    if job.params.folds > len(originals) or job.params.folds == 1:
-        raise UserError(
-            f"label.folds: {job.params.folds}; choose 0, or 2 to {len(originals)} (the labelled images kept)"
-        )
     folds = make_folds(int(inverted.image.max()) + 1, job.params.folds, job.seed)
     ensemble = job.train(
         "cross-validation",

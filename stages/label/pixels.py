@@ -25,22 +25,25 @@ class PixelBank:
 def choose_pixels(mask: np.ndarray, count: int, balanced_share: float, rng: np.random.Generator) -> np.ndarray:
     """`count` flat pixel indices of a mask (H, W); none of them is ignored.
 
-    One of every connected region first, then `balanced_share` of the rest evenly over the classes present, the others
-    evenly over the area. With replacement only where a class has too few pixels.
+    One of every connected region first (of as many as fit into half of the count), then `balanced_share` of the rest
+    evenly over the classes present, the others evenly over the area. With replacement only where a class has too few
+    pixels.
     """
     flat = mask.ravel()
     usable = np.flatnonzero(flat != IGNORE)
     if not len(usable):
         return np.empty(0, np.int64)
     regions = connected_regions(mask, background=-1).ravel()
-    one_each = [rng.choice(np.flatnonzero((regions == r) & (flat != IGNORE))) for r in np.unique(regions[usable])]
+    shuffled = rng.permutation(usable)
+    _, first = np.unique(regions[shuffled], return_index=True)
+    one_each = shuffled[rng.permutation(first)][: max(1, count // 2)]
     rest = max(0, count - len(one_each))
     classes = np.unique(flat[usable])
     balanced = round(rest * balanced_share)
     quotas = np.bincount(np.arange(balanced) % len(classes), minlength=len(classes))
     by_class = [_draw(np.flatnonzero(flat == c), q, rng) for c, q in zip(classes, quotas, strict=True)]
     even = _draw(usable, rest - balanced, rng)
-    return np.concatenate([np.array(one_each, np.int64)[:count], *by_class, even])
+    return np.concatenate([one_each, *by_class, even])
 
 
 def _draw(pool: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

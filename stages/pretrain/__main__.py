@@ -16,6 +16,7 @@ from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
 from stages.common.tensors import to_images
 from stages.common.tracking import Tracker
 from stages.pretrain.build import network_config, save_network
+from stages.pretrain.features import build_features
 from stages.pretrain.generator import start_size
 from stages.pretrain.params import PretrainParams
 from stages.pretrain.report import measure, write_pictures
@@ -25,18 +26,21 @@ from stages.pretrain.training import Trainer
 
 UNLABELED = Path("data/prepare/unlabeled")
 MODELS, REPORTS = Path("models/pretrain"), Path("reports/pretrain")
+FEWEST_IMAGES = 50
 
 
 def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     """Read, train, write."""
     spec = read_spec()
-    check(params, spec)
     reals = read_set(require(UNLABELED, "prepare"))
+    check(params, spec, len(reals))
     accelerator = make_accelerator(pick_device(shared.device).type, params.precision)
     images = to_images(reals.images).to(accelerator.device)
     trainer = Trainer(images, params, shared.seed, accelerator)
+    features = build_features(params.measure.features, spec.channels, params.measure.inception_weights)
     state = new_state(params, spec.size, spec.channels, shared.seed, accelerator.device)
-    work = WorkFolder("pretrain", work_digest([params, shared.seed], [UNLABELED, SPEC_PATH]))
+    training = params.model_dump(mode="json", exclude={"measure", "log_every", "sample_every", "save_every"})
+    work = WorkFolder("pretrain", work_digest("pretrain", [training, shared.seed], [UNLABELED, SPEC_PATH]))
     run = Run(trainer, state, work, track)
     resumed = run.resume()
     describe(state, spec, len(images), trainer, resumed)
@@ -47,7 +51,7 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     with publish(REPORTS / "pictures") as folder:
         shutil.copytree(run.pictures, folder, dirs_exist_ok=True)
         write_pictures(folder, state.average, images, shared.seed)
-    metrics = measure(state.average, images, params.measure, shared.seed)
+    metrics = measure(state.average, images, features, params.measure, shared.seed)
     shutil.copy(run.stats, REPORTS / "stats.jsonl")
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     with publish(MODELS) as folder:
@@ -59,8 +63,12 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     work.clear()
 
 
-def check(params: PretrainParams, spec: DatasetSpec) -> None:
-    """Raises UserError when the image size does not fit a GAN or the batch is larger than needed."""
+def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
+    """Raises UserError when the image size does not fit a GAN, or there is too little to train on or to measure."""
+    if images < FEWEST_IMAGES:
+        raise UserError(f"{UNLABELED}: {images} unlabelled images; a GAN needs at least {FEWEST_IMAGES}")
+    if params.images < params.batch:
+        raise UserError(f"pretrain.images: {params.images} is less than one batch ({params.batch}); raise it")
     try:
         start_size(spec.size)
     except ValueError as error:

@@ -46,7 +46,7 @@ class RandomConv(nn.Module):
         pooled, x = [], images
         for i, kernel in enumerate(self.kernels):
             x = F.leaky_relu(F.conv2d(x, kernel, stride=1 if i == 0 else 2, padding=1), 0.2)
-            pooled += [x.mean(dim=(2, 3)), x.std(dim=(2, 3))]
+            pooled += [x.mean(dim=(2, 3)), x.std(dim=(2, 3), unbiased=False)]
         return torch.cat(pooled, dim=1)
 
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from stages.pretrain.distances import distances, extract
-from stages.pretrain.features import build_features
 from stages.pretrain.generator import Generator
 from stages.pretrain.params import MeasureParams
 from stages.pretrain.pictures import draw_fakes, draw_reals, sample_images
@@ -20,10 +19,12 @@ def write_pictures(folder: Path, generator: Generator, reals: Tensor, seed: int)
     draw_fakes(folder / "fakes_untruncated.png", generator, 1.0, seed)
 
 
-def measure(generator: Generator, reals: Tensor, params: MeasureParams, seed: int) -> dict[str, float]:
-    """Distances of untruncated samples to the reals, in the feature space that the params name."""
+def measure(
+    generator: Generator, reals: Tensor, network: nn.Module, params: MeasureParams, seed: int
+) -> dict[str, float]:
+    """Distances of untruncated samples to the reals, in the feature space of `network`."""
     device = reals.device
-    network = build_features(params.features, reals.shape[1], params.inception_weights).to(device)
+    network = network.to(device)
     fakes = sample_images(generator, params.samples, 1.0, seed + 1).clamp(-1, 1).to(device)
     real_features = extract(network, reals[: params.samples]).cpu()
     return distances(real_features, extract(network, fakes).cpu(), params.neighbours)

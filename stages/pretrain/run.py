@@ -55,7 +55,7 @@ class Run:
             averages.add(terms)
             if not self.main_process:
                 continue
-            if self.state.step % params.log_every == 0:
+            if self.state.step % params.log_every == 0 or self.state.step == self.trainer.steps:
                 shown = averages.take()
                 self._log(shown, images)
                 progress.update(self.state.step, {k: shown[k] for k in ("generator", "discriminator")})
@@ -63,7 +63,8 @@ class Run:
                 draw_fakes(self.pictures / f"fakes_{images:08d}.png", self.state.average, 1.0, self.trainer.seed)
             if due(images, batch, params.save_every):
                 self.work.save(self.state.save())
-        progress.update(self.state.step)
+        if self.main_process:
+            self.work.save(self.state.save())
 
     def _log(self, terms: dict[str, float], images: int) -> None:
         row = {"step": self.state.step, "images": images, "augment_p": self.state.augment_p, **terms}

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from stages.common.device import seeded
+from stages.common.errors import UserError
 from stages.pretrain.augment import Augment
 from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalty
 from stages.pretrain.params import PretrainParams
@@ -36,11 +37,11 @@ class Trainer:
 
     @property
     def part_size(self) -> int:
-        """Images a process works on at once. Raises ValueError when the batch does not divide."""
+        """Images a process works on at once. Raises UserError when the batch does not divide."""
         parts = self.accelerator.num_processes * self.params.accumulate
         if self.params.batch % parts:
-            raise ValueError(
-                f"pretrain.batch {self.params.batch} is not a multiple of processes x accumulate ({parts})"
+            raise UserError(
+                f"pretrain.batch: {self.params.batch} is not a multiple of processes x accumulate ({parts})"
             )
         return self.params.batch // parts
 
@@ -124,7 +125,7 @@ class Trainer:
                 fake_logits, real_logits = state.discriminator(augment(fake)), state.discriminator(augment(real))
                 loss = discriminator_loss(self.params.loss, fake_logits, real_logits)
             terms = {"discriminator": loss, "real_logit": real_logits.mean(), "fake_logit": fake_logits.mean()}
-            penalties = self._penalties(state, augment(real), augment(fake))
+            penalties = self._penalties(state, real, fake, augment)
             weight = self.gamma(state.step) / 2 * self.params.penalty.every
             total = loss + weight * sum(penalties.values(), loss.new_zeros(()))
             self.accelerator.backward(total / len(reals))
@@ -135,14 +136,14 @@ class Trainer:
         self._apply(state.discriminator, state.discriminator_optimiser)
         return {name: torch.stack(values).mean() for name, values in collected.items()}
 
-    def _penalties(self, state: TrainingState, real: Tensor, fake: Tensor) -> Terms:
+    def _penalties(self, state: TrainingState, real: Tensor, fake: Tensor, augment: Augment) -> Terms:
         """R1, and R2 by param, when this step is due; in full precision, since they differentiate twice."""
         penalty = self.params.penalty
         if not penalty.gamma or state.step % penalty.every:
             return {}
-        terms = {"r1": gradient_penalty(state.discriminator, real)}
+        terms = {"r1": gradient_penalty(state.discriminator, augment(real))}
         if penalty.on_fakes:
-            terms["r2"] = gradient_penalty(state.discriminator, fake)
+            terms["r2"] = gradient_penalty(state.discriminator, augment(fake))
         return terms
 
     def _apply(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:

@@ -32,7 +32,7 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
     print(start_table(facts | data_facts(data, validation, params.select)), flush=True)
 
     inputs = [made, accepted, VALIDATION, SPEC_PATH]
-    work = WorkFolder(f"train-{recipe}", work_digest([params, shared.seed, device.type], inputs))
+    work = WorkFolder(f"train-{recipe}", work_digest("train", [params, shared.seed, device.type], inputs))
     outcomes = train_seeds(target, data, validation, shared.seed, device, work, tracker, recipe)
 
     metrics = flat_metrics(outcomes, len(data), target.selection)

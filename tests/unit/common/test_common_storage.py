@@ -82,11 +82,11 @@ def test_a_work_folder_keeps_state_by_digest(tmp_path):
 def test_the_digest_changes_with_params_and_with_any_byte(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "f").write_text("a")
-    first = work_digest([{"p": 1}], [tmp_path / "in"])
-    assert first == work_digest([{"p": 1}], [tmp_path / "in"])
-    assert first != work_digest([{"p": 2}], [tmp_path / "in"])
+    first = work_digest("label", [{"p": 1}], [tmp_path / "in"])
+    assert first == work_digest("label", [{"p": 1}], [tmp_path / "in"])
+    assert first != work_digest("label", [{"p": 2}], [tmp_path / "in"])
     (tmp_path / "in" / "f").write_text("b")
-    assert first != work_digest([{"p": 1}], [tmp_path / "in"])
+    assert first != work_digest("label", [{"p": 1}], [tmp_path / "in"])
 
 
 def test_publish_replaces_whole_or_not_at_all(tmp_path):

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from stages.common.errors import UserError
 from stages.pretrain.params import AugmentParams, NetworkParams, PenaltyParams, PretrainParams
 from stages.pretrain.run import due, make_accelerator
 from stages.pretrain.state import new_state
@@ -80,7 +81,7 @@ def test_each_pass_shows_every_image_once(images):
 
 
 def test_a_batch_that_does_not_divide_is_refused(images):
-    with pytest.raises(ValueError, match="not a multiple"):
+    with pytest.raises(UserError, match="not a multiple"):
         _ = make(images, PARAMS.model_copy(update={"accumulate": 3}))[0].part_size
 
 
