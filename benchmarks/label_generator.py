@@ -4,17 +4,18 @@
     python benchmarks/label_generator.py --device cuda
 
 Both forms run in one process, in turn; the memory of each is measured in a process of its own, as the growth of the
-peak resident set (CPU) or of the peak allocation (GPU) over the state with feature maps and weights in memory.
+resident set to its peak (CPU) or of the peak allocation (GPU) over the state with feature maps and weights in memory.
 """
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from typing import Annotated
 
+import psutil
 import torch
 import typer
 
@@ -69,9 +70,19 @@ def measure_memory(form: str, ensemble: Ensemble, maps: list[torch.Tensor], side
         before = torch.cuda.memory_allocated()
         run(form, ensemble, maps, side)
         return (torch.cuda.max_memory_allocated() - before) / 1e6
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    process, peak, done = psutil.Process(), [0], threading.Event()
+    before = process.memory_info().rss
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            peak[0] = max(peak[0], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     run(form, ensemble, maps, side)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
+    done.set()
+    watcher.join()
+    return (peak[0] - before) / 1e6
 
 
 def main(
