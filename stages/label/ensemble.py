@@ -84,9 +84,15 @@ class Ensemble(nn.Module):
 
     def member(self, index: int, x: Tensor) -> Tensor:
         """One member alone in evaluation mode: x (B, D) -> (B, outputs); the plain form that tests compare with."""
-        x = (x - self.centre) / self.spread
-        layers = ((self.first, self.first_norm), (self.second, self.second_norm))
-        for linear, norm in layers:
-            x = F.relu(F.linear(x, linear.weight[index], linear.bias[index]))
-            x = F.batch_norm(x, norm.mean[index], norm.var[index], norm.weight[index], norm.bias[index], eps=EPSILON)
+        weight = self.first.weight[index] / self.spread
+        x = F.relu(F.linear(x, weight, self.first.bias[index] - weight @ self.centre))
+        x = F.relu(
+            F.linear(self._normalise(self.first_norm, index, x), self.second.weight[index], self.second.bias[index])
+        )
+        x = self._normalise(self.second_norm, index, x)
         return F.linear(x, self.last.weight[index], self.last.bias[index])
+
+    @staticmethod
+    def _normalise(norm: BatchedNorm, index: int, x: Tensor) -> Tensor:
+        mean, var, weight, bias = (t[index] for t in (norm.mean, norm.var, norm.weight, norm.bias))
+        return F.batch_norm(x, mean, var, weight, bias, eps=EPSILON)

@@ -67,34 +67,35 @@ def _absorb(weight: Tensor, bias: Tensor, affine: tuple[Tensor, Tensor]) -> tupl
 
 @dataclass(frozen=True)
 class _Level:
-    """The maps of one resolution: pixels (h, w, C), their rows of the first layer (C, members * h1), row resizing."""
+    """The maps of one resolution (C, h, w), their rows of the first layer (C, members * h1), row resizing (H, h)."""
 
-    pixels: Tensor
+    maps: Tensor
     weight: Tensor
     rows: Tensor
+
+    @property
+    def width(self) -> int:
+        return self.maps.shape[2]
 
     def resized_rows(self, start: int, stop: int) -> Tensor:
         """First layer, resized along rows: output rows start..stop at native width, (stop - start, w, members * h1)."""
         taps = self.rows[start:stop]
         used = taps.any(dim=0).nonzero()
         low, high = int(used[0]), int(used[-1]) + 1
-        native = self.pixels[low:high] @ self.weight
+        pixels = self.maps[:, low:high].float().flatten(1).t()
+        native = (pixels @ self.weight).view(high - low, self.width, -1)
         if self.rows.shape[0] == self.rows.shape[1]:
             return native
         return (taps[:, low:high] @ native.flatten(1)).view(stop - start, *native.shape[1:])
 
 
 def _levels(folded: FoldedEnsemble, maps: list[Tensor], height: int) -> list[_Level]:
-    """Group maps (C, h, w) of equal size, in order of size."""
-    sizes = list(dict.fromkeys(tuple(m.shape[1:]) for m in maps))
+    """One level a map (C, h, w); `weight` is a view of the map's rows of the first layer."""
     offsets = torch.tensor([0, *(m.shape[0] for m in maps)]).cumsum(0).tolist()
-    levels = []
-    for size in sizes:
-        chosen = [i for i, m in enumerate(maps) if tuple(m.shape[1:]) == size]
-        pixels = torch.cat([maps[i].float() for i in chosen]).permute(1, 2, 0).contiguous()
-        weight = torch.cat([folded.first[offsets[i] : offsets[i + 1]] for i in chosen])
-        levels.append(_Level(pixels, weight, resize_matrix(height, size[0], pixels)))
-    return levels
+    return [
+        _Level(m, folded.first[start:stop], resize_matrix(height, m.shape[1], folded.first))
+        for m, start, stop in zip(maps, offsets[:-1], offsets[1:], strict=True)
+    ]
 
 
 @torch.no_grad()
@@ -108,19 +109,27 @@ def factored_bands(
     height, width = size
     band_rows = band_rows or max(1, BAND_PIXELS // width)
     levels = _levels(folded, maps, height)
-    full = [level for level in levels if level.pixels.shape[1] == width]
-    small = [level for level in levels if level.pixels.shape[1] != width]
-    columns = [resize_matrix(width, level.pixels.shape[1], level.pixels) for level in small]
-    across = torch.cat(columns, dim=1) if columns else None
+    full = [level for level in levels if level.width == width]
+    small = [level for level in levels if level.width != width]
+    widths = list(dict.fromkeys(level.width for level in small))
+    across = torch.cat([resize_matrix(width, w, folded.first) for w in widths], dim=1) if widths else None
     for start in range(0, height, band_rows):
         stop = min(start + band_rows, height)
         hidden = folded.first_bias.expand(stop - start, width, -1)
         if across is not None:
-            stacked = torch.cat([level.resized_rows(start, stop) for level in small], dim=1)
+            stacked = torch.cat([_sum_of([x for x in small if x.width == w], start, stop) for w in widths], dim=1)
             hidden = torch.baddbmm(hidden, across.expand(stop - start, -1, -1), stacked)
         for level in full:
             hidden = hidden + level.resized_rows(start, stop)
         yield slice(start, stop), _upper_layers(folded, F.relu(hidden))
+
+
+def _sum_of(levels: list[_Level], start: int, stop: int) -> Tensor:
+    """The resized rows of maps of one width, summed."""
+    total = levels[0].resized_rows(start, stop)
+    for level in levels[1:]:
+        total = total + level.resized_rows(start, stop)
+    return total
 
 
 def _upper_layers(folded: FoldedEnsemble, hidden: Tensor) -> Tensor:
