@@ -43,9 +43,9 @@ def distances(real: Tensor, fake: Tensor, neighbours: int) -> dict[str, float]:
     from torchmetrics.image.kid import KernelInceptionDistance
 
     identity = _Precomputed(real.shape[1])
-    frechet = FrechetInceptionDistance(feature=identity, normalize=True)
+    frechet = FrechetInceptionDistance(feature=identity, normalize=True, sync_on_compute=False)
     kernel = KernelInceptionDistance(
-        feature=identity, normalize=True, subsets=20, subset_size=min(1000, len(real), len(fake))
+        feature=identity, normalize=True, sync_on_compute=False, subsets=20, subset_size=min(1000, len(real), len(fake))
     )
     for metric in (frechet, kernel):
         metric.used_custom_model = True
