@@ -39,8 +39,8 @@ def warp_images(images: Tensor, maps: Tensor) -> Tensor:
 def warp_masks(masks: Tensor, maps: Tensor) -> Tensor:
     """Masks (N, H, W) of ids through (N, 2, 3) maps: each output pixel gets the id that covers most of it.
 
-    Nearest sampling would leave borders up to half a pixel beside those of the bilinearly sampled image: on digits of
-    three pixels' stroke width that costs a model about a tenth of its foreground IoU.
+    Nearest sampling would leave borders up to half a pixel beside those of the bilinearly sampled image, which matters
+    for thin structures such as strokes three pixels wide.
     """
     grid = _grid(masks[:, None], maps)
     best = torch.zeros(masks.shape, device=masks.device)
