@@ -24,16 +24,18 @@ class ResidualBlock(nn.Module):
         return (y + self.shortcut(x)) / math.sqrt(2.0)
 
 
-def append_batch_deviation(x: Tensor, group: int = 4) -> Tensor:
-    """Append a map with the mean deviation over groups of images (Karras et al. 2018, section 3).
+def append_batch_deviation(x: Tensor, batches: int = 1, group: int = 4) -> Tensor:
+    """Append a map with the mean deviation over groups of neighbouring images (Karras et al. 2018, section 3).
 
-    x (N, C, H, W) -> (N, C + 1, H, W); the group shrinks to the largest divisor of N not above `group`.
+    x (N, C, H, W) -> (N, C + 1, H, W). x holds `batches` batches of equal size one after the other, and no group
+    reaches over two of them; the group shrinks to the largest divisor of a batch's size not above `group`.
     """
-    count = x.shape[0]
-    group = next(g for g in range(min(group, count), 0, -1) if count % g == 0)
-    y = x.float().reshape(group, -1, *x.shape[1:])
-    deviation = (y.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3))
-    extra = deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])
+    size = x.shape[0] // batches
+    group = next(g for g in range(min(group, size), 0, -1) if size % g == 0)
+    y = x.float().unflatten(0, (-1, group))
+    variance = (y - y.mean(dim=1, keepdim=True)).square().mean(dim=1)
+    deviation = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    extra = deviation.repeat_interleave(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])
     return torch.cat([x, extra.to(x.dtype)], dim=1)
 
 
@@ -57,7 +59,8 @@ class Discriminator(nn.Module):
             maps.append(block(maps[-1]))
         return maps
 
-    def forward(self, images: Tensor) -> Tensor:
-        x = append_batch_deviation(self.features(images)[-1])
+    def forward(self, images: Tensor, batches: int = 1) -> Tensor:
+        """`images` may be several batches of equal size one after the other, judged as if each came alone."""
+        x = append_batch_deviation(self.features(images)[-1], batches)
         x = activate(self.last_conv(x)).flatten(1).float()
         return self.logit(activate(self.hidden(x))).squeeze(1)

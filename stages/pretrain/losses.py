@@ -28,8 +28,8 @@ def discriminator_loss(kind: str, fake_logits: Tensor, real_logits: Tensor) -> T
     return F.softplus(fake_logits).mean() + F.softplus(-real_logits).mean()
 
 
-def gradient_penalty(critic: Critic, images: Tensor) -> Tensor:
-    """Mean squared norm of the critic's gradient at `images` (N, C, H, W): R1 on reals, R2 on fakes."""
+def gradient_penalties(critic: Critic, images: Tensor) -> Tensor:
+    """Squared norm of the critic's gradient at each image (N, C, H, W) -> (N,): R1 on reals, R2 on fakes."""
     images = images.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
-    return gradient.square().sum(dim=(1, 2, 3)).mean()
+    return gradient.square().sum(dim=(1, 2, 3))

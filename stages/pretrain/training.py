@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from stages.common.device import seeded
 from stages.common.errors import UserError
 from stages.pretrain.augment import Augment
-from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalty
+from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalties
 from stages.pretrain.params import PretrainParams
 from stages.pretrain.state import TrainingState
 
@@ -122,7 +122,8 @@ class Trainer:
         state.discriminator_optimiser.zero_grad(set_to_none=True)
         for real, fake in zip(reals, fakes, strict=True):
             with self.accelerator.autocast():
-                fake_logits, real_logits = state.discriminator(augment(fake)), state.discriminator(augment(real))
+                both = torch.cat([augment(fake), augment(real)])
+                fake_logits, real_logits = state.discriminator(both, batches=2).chunk(2)
                 loss = discriminator_loss(self.params.loss, fake_logits, real_logits)
             terms = {"discriminator": loss, "real_logit": real_logits.mean(), "fake_logit": fake_logits.mean()}
             penalties = self._penalties(state, real, fake, augment)
@@ -141,10 +142,11 @@ class Trainer:
         penalty = self.params.penalty
         if not penalty.gamma or state.step % penalty.every:
             return {}
-        terms = {"r1": gradient_penalty(state.discriminator, augment(real))}
-        if penalty.on_fakes:
-            terms["r2"] = gradient_penalty(state.discriminator, augment(fake))
-        return terms
+        if not penalty.on_fakes:
+            return {"r1": gradient_penalties(state.discriminator, augment(real)).mean()}
+        both = torch.cat([augment(real), augment(fake)])
+        r1, r2 = gradient_penalties(lambda x: state.discriminator(x, batches=2), both).chunk(2)
+        return {"r1": r1.mean(), "r2": r2.mean()}
 
     def _apply(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Average the gradients over processes, then step."""

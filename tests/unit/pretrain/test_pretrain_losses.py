@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalty
+from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalties
 
 
 def test_equal_logits_cost_log_two_each():
@@ -26,11 +26,11 @@ def test_relativistic_losses_depend_on_the_difference_alone_and_are_mirror_image
 
 def test_penalty_of_a_linear_critic_is_the_squared_norm_of_its_weights():
     weight = torch.tensor([1.0, 2.0, 3.0, 4.0]).view(1, 1, 2, 2)
-    penalty = gradient_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.randn(5, 1, 2, 2))
-    assert penalty.item() == pytest.approx(30.0)
+    penalty = gradient_penalties(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.randn(5, 1, 2, 2))
+    assert penalty.tolist() == pytest.approx([30.0] * 5)
 
 
 def test_penalty_reaches_the_critic_parameters():
     weight = torch.full((1, 1, 2, 2), 2.0, requires_grad=True)
-    gradient_penalty(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.zeros(3, 1, 2, 2)).backward()
+    gradient_penalties(lambda x: (x * weight).sum(dim=(1, 2, 3)), torch.zeros(3, 1, 2, 2)).mean().backward()
     assert torch.allclose(weight.grad, torch.full((1, 1, 2, 2), 4.0))

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from stages.pretrain.build import build_discriminator, build_generator
-from stages.pretrain.discriminator import append_batch_deviation
+from stages.pretrain.discriminator import Discriminator, append_batch_deviation
 from stages.pretrain.generator import start_size
 from stages.pretrain.layers import EqualLinear, ModulatedConv
 from stages.pretrain.params import NetworkParams
@@ -82,6 +82,13 @@ def test_batch_deviation_of_equal_images_is_zero_and_of_two_values_their_half_di
     pair = torch.zeros(2, 1, 2, 2)
     pair[1] = 2.0
     assert append_batch_deviation(pair)[:, 1].mean().item() == pytest.approx(1.0)
+
+
+def test_batches_one_after_the_other_are_judged_as_if_each_came_alone():
+    critic = Discriminator((8, 8), 1, base=64, limit=16)
+    first, second = torch.randn(6, 1, 8, 8), torch.randn(6, 1, 8, 8)
+    together = critic(torch.cat([first, second]), batches=2)
+    assert torch.allclose(together, torch.cat([critic(first), critic(second)]), atol=1e-6)
 
 
 def test_truncation_pulls_towards_the_mean():
