@@ -12,12 +12,14 @@ from stages.common.paths import publish, require
 from stages.common.progress import Progress
 from stages.common.samples import write_set
 from stages.generate.params import GenerateParams
-from stages.generate.sampling import drawn_count, most_certain
+from stages.generate.sampling import LatentSource, drawn_count, most_certain
 from stages.generate.shards import draw_pieces, kept_samples, piece_path, read_scores
+from stages.invert.encoder import load_encoder
 from stages.label.labelling import load_label_generator
 from stages.pretrain.build import load_generator
 
-GENERATOR, ENSEMBLE = Path("models/pretrain/generator.safetensors"), Path("models/label/ensemble.safetensors")
+GENERATOR = Path("models/pretrain/generator.safetensors")
+ENSEMBLE, ENCODER = Path("models/label/ensemble.safetensors"), Path("models/label/encoder.safetensors")
 
 
 def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.DataFrame | None:
@@ -28,14 +30,16 @@ def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.
     processes = PartialState(cpu=device.type == "cpu")
     generator = load_generator(require(GENERATOR, "pretrain")).to(processes.device)
     labeler = load_label_generator(require(ENSEMBLE, "label"), generator)
+    encoder = load_encoder(require(ENCODER, "label"), generator) if params.reencode else None
+    source = LatentSource(generator, encoder, params.psi, shared.seed)
     count = drawn_count(params.samples, params.drop_share)
     pieces = -(-count // params.shard_size)
-    work = WorkFolder("generate", work_digest("generate", [params, shared.seed], [GENERATOR, ENSEMBLE]))
+    work = WorkFolder("generate", work_digest("generate", [params, shared.seed], [GENERATOR, ENSEMBLE, ENCODER]))
     progress = Progress("generate gan", pieces, unit="shard")
     mine = range(processes.process_index, pieces, processes.num_processes)
     there = sum(piece_path(work.path, piece).is_file() for piece in range(pieces))
     print(f"generate: {count} samples on {processes.device}, {there} of {pieces} shards are there already", flush=True)
-    draw_pieces(labeler, params, shared.seed, count, work.path, mine, lambda piece: progress.update(piece + 1))
+    draw_pieces(labeler, source, params, count, work.path, mine, lambda piece: progress.update(piece + 1))
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return None

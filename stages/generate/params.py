@@ -14,6 +14,9 @@ class GenerateParams(Params):
     # are easy to label do not crowd out the others.
     drop_within_classes: bool = True
     psi: float = Field(default=0.7, gt=0, le=1)  # truncation
+    # Replace each drawn latent by the one that the encoder finds for its image: the labels were learnt from latents
+    # found that way. False labels the drawn latents themselves, as published.
+    reencode: bool = True
     score_share: float = Field(
         default=0.1, gt=0, le=1
     )  # an image's score is the mean of this share of its most uncertain pixels

@@ -12,6 +12,7 @@ from stages.common.device import seeded
 from stages.common.spec import IGNORE
 from stages.common.tensors import to_arrays
 from stages.generate.params import GenerateParams
+from stages.invert.encoder import Encoder, reencode
 from stages.label.heads import image_score
 from stages.label.labelling import LabelGenerator
 from stages.pretrain.generator import Generator
@@ -41,19 +42,31 @@ def dropped_count(drawn: int, drop_share: float) -> int:
     return math.floor(drawn * drop_share + 1e-9)
 
 
-def latents(generator: Generator, numbers: range, psi: float, seed: int) -> Tensor:
-    """ws (N, num_ws, w_dim) of these sample numbers."""
-    z = torch.stack([torch.randn(generator.z_dim, generator=seeded(seed, 31, i)) for i in numbers])
-    w = generator.truncate(generator.mapping(z.to(generator.mean_w.device)), psi)
-    return generator.broadcast(w)
+@dataclass(frozen=True)
+class LatentSource:
+    """Latents by sample number: truncated by psi, then led through the encoder if there is one."""
+
+    generator: Generator
+    encoder: Encoder | None
+    psi: float
+    seed: int
+
+    @torch.no_grad()
+    def __call__(self, numbers: range) -> Tensor:
+        """ws (N, num_ws, w_dim) of these sample numbers."""
+        generator = self.generator
+        z = torch.stack([torch.randn(generator.z_dim, generator=seeded(self.seed, 31, i)) for i in numbers])
+        w = generator.truncate(generator.mapping(z.to(generator.mean_w.device)), self.psi)
+        ws = generator.broadcast(w)
+        return ws if self.encoder is None else reencode(self.encoder, generator, ws)
 
 
-def draw(labeler: LabelGenerator, numbers: range, params: GenerateParams, seed: int) -> Iterator[Drawn]:
+def draw(labeler: LabelGenerator, source: LatentSource, numbers: range, params: GenerateParams) -> Iterator[Drawn]:
     """Draw, label and score these numbers, `params.batch` at a time."""
     for start in range(numbers.start, numbers.stop, params.batch):
         part = range(start, min(start + params.batch, numbers.stop))
         with torch.no_grad():
-            images, labels = labeler(latents(labeler.generator, part, params.psi, seed))
+            images, labels = labeler(source(part))
             masks = labels.values
             if params.ignore_above is not None:
                 masks = masks.masked_fill(labels.uncertainty > params.ignore_above, IGNORE)

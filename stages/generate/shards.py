@@ -12,7 +12,7 @@ from stages.common.masks import main_class
 from stages.common.paths import write_atomically
 from stages.common.samples import Sample
 from stages.generate.params import GenerateParams
-from stages.generate.sampling import Drawn, draw
+from stages.generate.sampling import Drawn, LatentSource, draw
 from stages.label.labelling import LabelGenerator
 
 FIELDS = ("numbers", "images", "masks", "scores")
@@ -30,8 +30,8 @@ def piece_numbers(piece: int, count: int, size: int) -> range:
 
 def draw_pieces(
     labeler: LabelGenerator,
+    source: LatentSource,
     params: GenerateParams,
-    seed: int,
     count: int,
     folder: Path,
     mine: range,
@@ -41,7 +41,7 @@ def draw_pieces(
     for piece in mine:
         path = piece_path(folder, piece)
         if not path.is_file():
-            batches = list(draw(labeler, piece_numbers(piece, count, params.shard_size), params, seed))
+            batches = list(draw(labeler, source, piece_numbers(piece, count, params.shard_size), params))
             _save_piece(path, batches)
         on_piece(piece)
 

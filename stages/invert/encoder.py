@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from stages.common.device import seeded
+from stages.common.weights import load_into, load_weights
 from stages.invert.losses import Weights, reconstruction_terms, weighted
 from stages.invert.params import EncoderParams
 from stages.pretrain.discriminator import ResidualBlock
@@ -51,6 +53,24 @@ def build_encoder(generator: Generator, params: EncoderParams, channels: int) ->
     )
     encoder.mean_w.copy_(generator.mean_w)
     return encoder
+
+
+def load_encoder(path: Path, generator: Generator) -> Encoder:
+    """The trained encoder of this generator, frozen, on its device."""
+    tensors, config = load_weights(path)
+    encoder = build_encoder(generator, EncoderParams(**config["encoder"]), tensors["from_image.weight"].shape[1])
+    load_into(encoder, tensors)
+    return encoder.to(generator.mean_w.device)
+
+
+@torch.no_grad()
+def reencode(encoder: Encoder, generator: Generator, ws: Tensor) -> Tensor:
+    """The latents that the encoder finds for the images of ws (N, num_ws, w_dim).
+
+    Many latents make nearly the same image from quite different features, but inversion only ever finds the ones that
+    the encoder leads to. Labels learnt from inverted images hold for those latents, and much less for others.
+    """
+    return encoder(generator.synthesis(ws).clamp(-1, 1))
 
 
 def regress(encoder: Encoder, generator: Generator, params: EncoderParams, seed: int) -> Iterator[Terms]:

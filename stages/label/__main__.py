@@ -1,6 +1,7 @@
 """Train the label generator: per-pixel MLPs over the GAN's features, from the labels of the inverted images."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from stages.pretrain.build import load_generator
 from stages.pretrain.generator import Generator
 
 GENERATOR, INVERTED = Path("models/pretrain/generator.safetensors"), Path("data/invert")
+ENCODER = Path("models/invert/encoder.safetensors")
 MODELS, REPORTS = Path("models/label"), Path("reports/label")
 
 
@@ -94,6 +96,8 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     with publish(MODELS) as folder:
         config = ensemble_config(ensemble, bank.features.shape[1], params.context)
         save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
+        # The ensemble's labels hold for latents as this encoder finds them, so that the two belong together.
+        shutil.copyfile(require(ENCODER, "invert"), folder / "encoder.safetensors")
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
     if params.folds:

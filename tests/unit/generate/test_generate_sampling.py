@@ -8,9 +8,12 @@ import torch
 from stages.common.errors import UserError
 from stages.common.masks import main_class
 from stages.common.samples import Sample, read_set, write_set
+from stages.common.tensors import to_arrays
 from stages.generate import recipes
 from stages.generate.params import GenerateParams
-from stages.generate.sampling import draw, drawn_count, dropped_count, latents, most_certain
+from stages.generate.sampling import LatentSource, draw, drawn_count, dropped_count, most_certain
+from stages.invert.encoder import build_encoder
+from stages.invert.params import EncoderParams
 from stages.label.ensemble import Ensemble
 from stages.label.factored import fold
 from stages.label.heads import SegmentationHead
@@ -25,6 +28,10 @@ def labeler():
     generator = build_generator(NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=8), (16, 16), 1)
     ensemble = Ensemble(3, sum(generator.synthesis.feature_channels), (8, 8), 3).eval()
     return LabelGenerator(generator.eval().requires_grad_(False), fold(ensemble), SegmentationHead(3), context=False)
+
+
+def source_of(labeler, seed):
+    return LatentSource(labeler.generator, None, 1.0, seed)
 
 
 @pytest.mark.parametrize(("samples", "share"), [(1, 0.0), (9, 0.1), (10, 0.1), (5000, 0.1), (7, 0.5), (100, 0.33)])
@@ -57,23 +64,37 @@ def test_the_main_class_leaves_out_background_and_ignored_pixels():
 
 def test_a_sample_is_the_same_in_any_batch(labeler):
     params = GenerateParams(batch=3)
-    one = next(iter(draw(labeler, range(5, 6), params, seed=7)))
-    many = list(draw(labeler, range(8), params, seed=7))
+    one = next(iter(draw(labeler, source_of(labeler, 7), range(5, 6), params)))
+    many = list(draw(labeler, source_of(labeler, 7), range(8), params))
     images, scores = np.concatenate([b.images for b in many]), np.concatenate([b.scores for b in many])
     assert np.abs(images[5].astype(int) - one.images[0]).max() <= 1
     assert scores[5] == pytest.approx(one.scores[0], rel=1e-4)
 
 
 def test_seeds_give_other_samples(labeler):
-    a, b = (latents(labeler.generator, range(4), 1.0, seed) for seed in (0, 1))
+    a, b = (source_of(labeler, seed)(range(4)) for seed in (0, 1))
     assert not torch.allclose(a, b)
-    assert torch.equal(a, latents(labeler.generator, range(4), 1.0, 0))
+    assert torch.equal(a, source_of(labeler, 0)(range(4)))
+
+
+def test_reencoded_latents_are_those_that_the_encoder_finds_for_the_drawn_image(labeler):
+    torch.manual_seed(1)
+    encoder = build_encoder(labeler.generator, EncoderParams(channel_base=64, channel_limit=8), 1).eval()
+    torch.nn.init.constant_(encoder.layer_gain, 0.5)
+    drawn = source_of(labeler, 0)(range(4))
+    found = LatentSource(labeler.generator, encoder, 1.0, 0)(range(4))
+    images = labeler.generator.synthesis(drawn).clamp(-1, 1)
+    assert torch.allclose(found, encoder(images))
+    assert not torch.allclose(found, drawn)
+    labelled = next(iter(draw(labeler, lambda numbers: found, range(4), GenerateParams())))
+    assert np.array_equal(labelled.images, to_arrays(labeler.generator.synthesis(found)))
 
 
 def test_uncertain_pixels_become_ignored_by_param(labeler):
-    drawn = next(iter(draw(labeler, range(4), GenerateParams(ignore_above=1e-9), seed=0)))
+    source = source_of(labeler, 0)
+    drawn = next(iter(draw(labeler, source, range(4), GenerateParams(ignore_above=1e-9))))
     assert (drawn.masks == 255).mean() > 0.5
-    assert not (next(iter(draw(labeler, range(4), GenerateParams(), seed=0))).masks == 255).any()
+    assert not (next(iter(draw(labeler, source, range(4), GenerateParams()))).masks == 255).any()
 
 
 def test_a_join_holds_both_sets_whole(tmp_path, monkeypatch):
