@@ -42,6 +42,10 @@ class FoldedEnsemble:
     def members(self) -> int:
         return len(self.second)
 
+    @property
+    def outputs(self) -> int:
+        return self.last.shape[2]
+
 
 @torch.no_grad()
 def fold(ensemble: Ensemble) -> FoldedEnsemble:
@@ -67,35 +71,44 @@ def _absorb(weight: Tensor, bias: Tensor, affine: tuple[Tensor, Tensor]) -> tupl
 
 @dataclass(frozen=True)
 class _Level:
-    """The maps of one resolution (C, h, w), their rows of the first layer (C, members * h1), row resizing (H, h)."""
+    """All maps of one resolution (C_i, h, w), their rows of the first layer (C_i, members * h1), row resizing (H, h)."""
 
-    maps: Tensor
-    weight: Tensor
+    maps: list[Tensor]
+    weights: list[Tensor]
     rows: Tensor
 
     @property
     def width(self) -> int:
-        return self.maps.shape[2]
+        return self.maps[0].shape[2]
+
+    def add_first_layer(self, total: Tensor, low: int, high: int) -> Tensor:
+        """Add the first layer of the native rows low..high to `total` ((high - low) * w, members * h1), in place."""
+        for maps, weight in zip(self.maps, self.weights, strict=True):
+            total.addmm_(maps[:, low:high].float().flatten(1).t(), weight)
+        return total
 
     def resized_rows(self, start: int, stop: int) -> Tensor:
         """First layer, resized along rows: output rows start..stop at native width, (stop - start, w, members * h1)."""
         taps = self.rows[start:stop]
         used = taps.any(dim=0).nonzero()
         low, high = int(used[0]), int(used[-1]) + 1
-        pixels = self.maps[:, low:high].float().flatten(1).t()
-        native = (pixels @ self.weight).view(high - low, self.width, -1)
-        if self.rows.shape[0] == self.rows.shape[1]:
-            return native
-        return (taps[:, low:high] @ native.flatten(1)).view(stop - start, *native.shape[1:])
+        outputs = self.weights[0].shape[1]
+        native = self.add_first_layer(taps.new_zeros((high - low) * self.width, outputs), low, high)
+        return (taps[:, low:high] @ native.view(high - low, -1)).view(stop - start, self.width, outputs)
 
 
 def _levels(folded: FoldedEnsemble, maps: list[Tensor], height: int) -> list[_Level]:
-    """One level a map (C, h, w); `weight` is a view of the map's rows of the first layer."""
-    offsets = torch.tensor([0, *(m.shape[0] for m in maps)]).cumsum(0).tolist()
-    return [
-        _Level(m, folded.first[start:stop], resize_matrix(height, m.shape[1], folded.first))
-        for m, start, stop in zip(maps, offsets[:-1], offsets[1:], strict=True)
-    ]
+    """The maps (C, h, w) by resolution; `weights` are views of the maps' rows of the first layer."""
+    by_size: dict[tuple[int, int], _Level] = {}
+    start = 0
+    for m in maps:
+        size = (m.shape[1], m.shape[2])
+        if size not in by_size:
+            by_size[size] = _Level([], [], resize_matrix(height, m.shape[1], folded.first))
+        by_size[size].maps.append(m)
+        by_size[size].weights.append(folded.first[start : start + m.shape[0]])
+        start += m.shape[0]
+    return list(by_size.values())
 
 
 @torch.no_grad()
@@ -109,38 +122,31 @@ def factored_bands(
     height, width = size
     band_rows = band_rows or max(1, BAND_PIXELS // width)
     levels = _levels(folded, maps, height)
-    full = [level for level in levels if level.width == width]
-    small = [level for level in levels if level.width != width]
-    widths = list(dict.fromkeys(level.width for level in small))
-    across = torch.cat([resize_matrix(width, w, folded.first) for w in widths], dim=1) if widths else None
+    full = [level for level in levels if level.maps[0].shape[1:] == size]
+    small = [level for level in levels if level.maps[0].shape[1:] != size]
+    across = torch.cat([resize_matrix(width, x.width, folded.first) for x in small], dim=1) if small else None
     for start in range(0, height, band_rows):
         stop = min(start + band_rows, height)
-        hidden = folded.first_bias.expand(stop - start, width, -1)
-        if across is not None:
-            stacked = torch.cat([_sum_of([x for x in small if x.width == w], start, stop) for w in widths], dim=1)
-            hidden = torch.baddbmm(hidden, across.expand(stop - start, -1, -1), stacked)
+        bias = folded.first_bias.expand(stop - start, width, -1)
+        if across is None:
+            hidden = bias.contiguous()
+        else:
+            stacked = torch.cat([level.resized_rows(start, stop) for level in small], dim=1)
+            hidden = torch.baddbmm(bias, across.expand(stop - start, -1, -1), stacked)
+        flat = hidden.flatten(0, 1)
         for level in full:
-            hidden = hidden + level.resized_rows(start, stop)
-        yield slice(start, stop), _upper_layers(folded, F.relu(hidden))
+            level.add_first_layer(flat, start, stop)
+        yield slice(start, stop), _upper_layers(folded, flat.relu_(), width)
 
 
-def _sum_of(levels: list[_Level], start: int, stop: int) -> Tensor:
-    """The resized rows of maps of one width, summed."""
-    total = levels[0].resized_rows(start, stop)
-    for level in levels[1:]:
-        total = total + level.resized_rows(start, stop)
-    return total
-
-
-def _upper_layers(folded: FoldedEnsemble, hidden: Tensor) -> Tensor:
-    """(rows, W, members * h1) after the ReLU -> logits (members, rows, W, outputs)."""
-    rows, width, _ = hidden.shape
-    per_member = hidden.view(rows * width, folded.members, -1)
+def _upper_layers(folded: FoldedEnsemble, hidden: Tensor, width: int) -> Tensor:
+    """(rows * W, members * h1) after the ReLU -> logits (members, rows, W, outputs)."""
+    per_member = hidden.view(len(hidden), folded.members, -1)
     logits = []
     for i in range(folded.members):
-        x = F.relu(torch.addmm(folded.second_bias[i], per_member[:, i], folded.second[i]))
+        x = torch.addmm(folded.second_bias[i], per_member[:, i], folded.second[i]).relu_()
         logits.append(torch.addmm(folded.last_bias[i], x, folded.last[i]))
-    return torch.stack(logits).view(folded.members, rows, width, -1)
+    return torch.stack(logits).view(folded.members, -1, width, folded.outputs)
 
 
 @torch.no_grad()

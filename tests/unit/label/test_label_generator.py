@@ -52,6 +52,13 @@ def test_factored_works_for_maps_that_are_not_square(ensemble):
     )
 
 
+def test_factored_works_when_every_map_has_the_full_size(ensemble):
+    maps = some_maps([(8, 8)] * 5)
+    torch.testing.assert_close(
+        factored_logits(ensemble, maps, (8, 8)), plain_logits(ensemble, maps, (8, 8)), atol=1e-5, rtol=1e-5
+    )
+
+
 @pytest.mark.parametrize("rows", [1, 3, 16])
 def test_bands_cover_every_row_once_whatever_their_height(ensemble, rows):
     maps = [m[0] for m in some_maps()]
