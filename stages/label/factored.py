@@ -71,7 +71,7 @@ def _absorb(weight: Tensor, bias: Tensor, affine: tuple[Tensor, Tensor]) -> tupl
 
 @dataclass(frozen=True)
 class _Level:
-    """All maps of one resolution (C_i, h, w), their rows of the first layer (C_i, members * h1), row resizing (H, h)."""
+    """The maps of one resolution (C_i, h, w), their rows of the first layer (C_i, members * h1), row taps (H, h)."""
 
     maps: list[Tensor]
     weights: list[Tensor]
