@@ -26,7 +26,7 @@ from stages.pretrain.params import NetworkParams
 def labeler():
     torch.manual_seed(0)
     generator = build_generator(NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=8), (16, 16), 1)
-    ensemble = Ensemble(3, sum(generator.synthesis.feature_channels), (8, 8), 3).eval()
+    ensemble = Ensemble(3, sum(generator.synthesis.feature_channels) + 1, (8, 8), 3).eval()
     return LabelGenerator(generator.eval().requires_grad_(False), fold(ensemble), SegmentationHead(3), context=False)
 
 

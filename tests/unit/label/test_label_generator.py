@@ -108,6 +108,13 @@ def test_context_adds_the_mean_of_every_map_to_every_pixel():
     torch.testing.assert_close(columns[-len(means) :, 3, 7], means, atol=1e-5, rtol=1e-4)
 
 
+def test_the_generated_image_is_the_last_map():
+    generator = build_generator(NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=8), (16, 16), 1)
+    images, maps = label_features(generator, generator.broadcast(torch.randn(2, 8)), context=False)
+    assert torch.equal(maps[-1], images.clamp(-1, 1))
+    assert [m.shape[1] for m in maps[:-1]] == generator.synthesis.feature_channels
+
+
 def test_every_region_gets_a_pixel_and_ignored_ones_none():
     mask = np.zeros((16, 16), np.uint8)
     mask[2, 2], mask[12, 12], mask[5:9, 5:9], mask[:, 15] = 1, 1, 2, 255
