@@ -30,6 +30,13 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_into(module: torch.nn.Module, tensors: dict[str, Tensor]) -> torch.nn.Module:
-    """The module with these weights, in evaluation mode and without gradients."""
-    module.load_state_dict(tensors)
+    """The module with these weights, in evaluation mode and without gradients.
+
+    Raises UserError when the weights are those of another architecture, as after a change of the code.
+    """
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        name = type(module).__name__
+        raise UserError(f"the saved weights do not fit the {name} that the code builds now; rerun its stage") from error
     return module.eval().requires_grad_(False)

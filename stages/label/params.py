@@ -11,7 +11,7 @@ class LabelParams(Params):
     """An ensemble of per-pixel MLPs over the generator's features (DatasetGAN, HandsOff)."""
 
     task: Literal["segmentation"] = "segmentation"
-    members: int = Field(default=10, ge=1)
+    members: int = Field(default=10, ge=2)  # their disagreement is the uncertainty
     context: bool = False  # give every pixel the means of all feature maps beside the features at its place
     hidden: tuple[int, int] = (128, 32)
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 import yaml
-from closure import ROOT, code_dependencies
 
 from flows.checks import check_values
+from flows.dependencies import ROOT, code_dependencies, corrected
 from flows.overlay import merged
 from stages.common.params import Params, load_params, read_yaml, stage_names
 
@@ -47,6 +47,13 @@ def test_the_section_is_read_into_a_frozen_class_that_refuses_unknown_keys(stage
 def test_code_dependencies_are_the_real_imports(stage):
     listed = [d for d in paths(body(stage)["deps"]) if d.startswith("stages/")]
     assert sorted(listed) == sorted(code_dependencies(stage))
+
+
+def test_the_listed_code_can_be_corrected():
+    right = (ROOT / "dvc.yaml").read_text()
+    wrong = right.replace("      - stages/common/device.py\n", "").replace("- stages/train\n", "- stages/invert\n")
+    assert wrong != right
+    assert corrected(wrong) == right == corrected(right)
 
 
 @pytest.mark.parametrize("stage", STAGES)

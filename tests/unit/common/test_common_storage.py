@@ -10,7 +10,7 @@ from stages.common.errors import UserError
 from stages.common.paths import publish, require
 from stages.common.samples import Sample, read_index, read_set, write_set
 from stages.common.tensors import to_arrays, to_images
-from stages.common.weights import load_weights, save_weights
+from stages.common.weights import load_into, load_weights, save_weights
 
 
 def some_samples(count=5, channels=3):
@@ -67,6 +67,13 @@ def test_weights_keep_their_config_and_refuse_garbage(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="cannot be read"):
         load_weights(tmp_path / "bad.safetensors")
+
+
+def test_weights_of_another_architecture_are_refused_in_one_sentence():
+    tensors = torch.nn.Linear(3, 2).state_dict()
+    assert not load_into(torch.nn.Linear(3, 2), tensors).training
+    with pytest.raises(UserError, match="do not fit the Linear"):
+        load_into(torch.nn.Linear(4, 2), tensors)
 
 
 def test_a_work_folder_keeps_state_by_digest(tmp_path):

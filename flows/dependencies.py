@@ -1,0 +1,87 @@
+"""Keep the code listed in dvc.yaml true: `python -m flows.dependencies` compares, `--write` corrects."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGE = re.compile(r"^  (\w+):$")
+CODE = re.compile(r"^(\s+)- (stages/\S+)$")
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Dotted names of all `stages.*` modules that a file imports anywhere, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stages"):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.startswith("stages")}
+    return names
+
+
+def module_file(name: str, root: Path = ROOT) -> Path | None:
+    """The file of a dotted name, if it is a module of the project with anything in it."""
+    base = root / Path(*name.split("."))
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file() and candidate.read_text().strip():
+            return candidate
+    return None
+
+
+def import_closure(stage: str, root: Path = ROOT) -> set[str]:
+    """Paths of all project files that running a stage imports, relative to the root."""
+    todo = [root / "stages" / stage / "__main__.py"]
+    seen: set[Path] = set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += [found for name in imported_modules(path) if (found := module_file(name, root))]
+    return {path.relative_to(root).as_posix() for path in seen}
+
+
+def code_dependencies(stage: str, root: Path = ROOT) -> list[str]:
+    """What dvc.yaml should list for a stage: its own folder, and each file that it imports from elsewhere."""
+    own = f"stages/{stage}"
+    return [own, *sorted(p for p in import_closure(stage, root) if not p.startswith(f"{own}/"))]
+
+
+def corrected(pipeline: str, root: Path = ROOT) -> str:
+    """The text of a dvc.yaml with the code that each stage really imports, in place of what it lists."""
+    lines: list[str] = []
+    stage, done = "", set[str]()
+    for line in pipeline.splitlines():
+        if found := STAGE.match(line):
+            stage = found[1]
+        if not (listed := CODE.match(line)):
+            lines.append(line)
+        elif stage not in done:
+            done.add(stage)
+            lines += [f"{listed[1]}- {path}" for path in code_dependencies(stage, root)]
+    return "\n".join(lines) + "\n"
+
+
+@app.command()
+def main(write: Annotated[bool, typer.Option("--write", help="Correct dvc.yaml.")] = False) -> None:
+    """Compare the code listed in dvc.yaml with what the stages import; exit code 1 when they differ."""
+    path = Path("dvc.yaml")
+    old = path.read_text()
+    new = corrected(old, Path.cwd())
+    if old == new:
+        print("dvc.yaml lists the code that each stage imports")
+    elif write:
+        path.write_text(new)
+        print("dvc.yaml corrected; see `git diff dvc.yaml`")
+    else:
+        print("error: dvc.yaml does not list the code that the stages import; run with --write", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()
