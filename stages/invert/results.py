@@ -35,6 +35,7 @@ def _samples(
     for i, row in enumerate(source.tolist()):
         facts = {
             "source_key": str(labeled.index["key"][row]),
+            "group": str(labeled.index["group"][row]),
             "view": i // len(labeled),
             "error": float(result.error[i]),
             "start_error": float(result.start_error[i]),

@@ -72,12 +72,12 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
     inverted = usable(*read_inverted(require(INVERTED, "invert")), params.drop_flagged)
     masks = inverted.views.require_masks()
-    check_folds(params.folds, int(inverted.image.max()) + 1)
+    check_folds(params.folds, int(inverted.group.max()) + 1)
     bank = build_bank(
         generator,
         inverted.ws,
         masks,
-        inverted.image,
+        inverted.group,
         params.pixels_per_image,
         params.balanced_share,
         params.context,
@@ -105,18 +105,20 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     work.clear()
 
 
-def check_folds(folds: int, images: int) -> None:
+def check_folds(folds: int, groups: int) -> None:
     """Raises UserError when the labelled images cannot be divided into so many folds."""
-    if folds == 1 or folds > images:
-        raise UserError(f"label.folds: {folds} do not fit; choose 0, or 2 to {images} (the labelled images kept)")
+    if folds == 1 or folds > groups:
+        raise UserError(
+            f"label.folds: {folds} do not fit; choose 0, or 2 to {groups} (the labelled images kept, or their groups)"
+        )
 
 
 def cross_validate(
     job: Job, generator: Generator, inverted: Inverted, classes: Sequence[str], folder: Path
 ) -> dict[str, float]:
-    """Label quality on labelled images that the labelling members never saw."""
+    """Label quality on labelled images of which the labelling members saw nothing, nor of others of their group."""
     originals = np.flatnonzero(inverted.views.index["view"].to_numpy() == 0)
-    folds = make_folds(int(inverted.image.max()) + 1, job.params.folds, job.seed)
+    folds = make_folds(int(inverted.group.max()) + 1, job.params.folds, job.seed)
     ensemble = job.train(
         "cross-validation",
         job.params.folds * job.params.fold_members,
@@ -127,7 +129,7 @@ def cross_validate(
         ensemble,
         job.head,
         inverted.ws[originals],
-        folds[inverted.image[originals]],
+        folds[inverted.group[originals]],
         job.params.fold_members,
         job.params.context,
     )

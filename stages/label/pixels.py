@@ -15,11 +15,11 @@ from stages.pretrain.generator import Generator
 
 @dataclass(frozen=True)
 class PixelBank:
-    """Training pixels: features (P, D), labels (P,) int64, and the labelled image each comes from (P,) int64."""
+    """Training pixels: features (P, D), labels (P,) int64, and the group of images each comes from (P,) int64."""
 
     features: Tensor
     labels: Tensor
-    image: Tensor
+    group: Tensor
 
 
 def choose_pixels(mask: np.ndarray, count: int, balanced_share: float, rng: np.random.Generator) -> np.ndarray:
@@ -71,13 +71,13 @@ def build_bank(
     generator: Generator,
     ws: Tensor,
     masks: np.ndarray,
-    image: np.ndarray,
+    group: np.ndarray,
     per_image: int,
     share: float,
     context: bool,
     seed: int,
 ) -> PixelBank:
-    """Pixels of every latent's image: ws (N, num_ws, w_dim), masks (N, H, W), image (N,) labelled image of each."""
+    """Pixels of every latent's image: ws (N, num_ws, w_dim), masks (N, H, W), group (N,) of each."""
     device = generator.mean_w.device
     features, labels, owners = [], [], []
     for i, mask in enumerate(masks):
@@ -85,5 +85,5 @@ def build_bank(
         _, maps = label_features(generator, ws[i : i + 1].to(device), context)
         features.append(gather([m[0] for m in maps], torch.from_numpy(chosen), generator.size))
         labels.append(torch.from_numpy(mask.ravel()[chosen].astype(np.int64)))
-        owners.append(torch.full((len(chosen),), int(image[i])))
+        owners.append(torch.full((len(chosen),), int(group[i])))
     return PixelBank(torch.cat(features), torch.cat(labels).to(device), torch.cat(owners).to(device))

@@ -15,17 +15,17 @@ from stages.label.pixels import PixelBank
 from stages.pretrain.generator import Generator
 
 
-def make_folds(images: int, folds: int, seed: int) -> np.ndarray:
-    """(images,) the fold in which each labelled image is held out; folds of equal size up to one."""
-    order = np.random.default_rng([seed, 24]).permutation(images)
-    result = np.empty(images, np.int64)
-    result[order] = np.arange(images) % folds
+def make_folds(groups: int, folds: int, seed: int) -> np.ndarray:
+    """(groups,) the fold in which each group of labelled images is held out; as many groups in each, up to one."""
+    order = np.random.default_rng([seed, 24]).permutation(groups)
+    result = np.empty(groups, np.int64)
+    result[order] = np.arange(groups) % folds
     return result
 
 
 def fold_pools(bank: PixelBank, folds: np.ndarray, members: int) -> list[Tensor]:
-    """For each member of each fold, the bank's rows that do not come from its held-out images."""
-    fold_of_row = torch.from_numpy(folds).to(bank.image.device)[bank.image]
+    """For each member of each fold, the bank's rows that do not come from its held-out groups."""
+    fold_of_row = torch.from_numpy(folds).to(bank.group.device)[bank.group]
     pools = [(fold_of_row != fold).nonzero()[:, 0] for fold in range(int(folds.max()) + 1)]
     return [pool for pool in pools for _ in range(members)]
 

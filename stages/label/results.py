@@ -22,25 +22,26 @@ PICTURES = 16
 class Inverted:
     """Views of labelled images that the generator reconstructs well.
 
-    ws: (N, num_ws, w_dim). image: (N,) number of the labelled image that each view shows.
+    ws: (N, num_ws, w_dim). group: (N,) number of the group that each view's image belongs to; without groups in the
+    data every labelled image is its own.
     """
 
     views: SampleSet
     ws: Tensor
-    image: np.ndarray
+    group: np.ndarray
 
 
 def usable(views: SampleSet, ws: Tensor, drop_flagged: bool) -> Inverted:
     """Leave out the views whose reconstruction is flagged. Raises UserError when fewer than two images remain."""
     keep = ~views.index["flagged"].to_numpy(bool) if drop_flagged else np.ones(len(views), bool)
     index = views.index[keep].reset_index(drop=True)
-    image, _ = pd.factorize(index["source_key"])
-    if len(np.unique(image)) < 2:
+    if index["source_key"].nunique() < 2:
         raise UserError(
             "invert.reject_above: fewer than two labelled images are left; raise it, or train the GAN longer"
         )
+    group, _ = pd.factorize(index["group"])
     masks = views.require_masks()[keep]
-    return Inverted(SampleSet(views.images[keep], masks, index), ws[torch.from_numpy(keep)], np.asarray(image))
+    return Inverted(SampleSet(views.images[keep], masks, index), ws[torch.from_numpy(keep)], np.asarray(group))
 
 
 def summarise(predictions: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict[str, float]:

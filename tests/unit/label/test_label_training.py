@@ -3,13 +3,17 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from stages.common.errors import UserError
+from stages.common.samples import SampleSet
 from stages.label.heads import SegmentationHead
 from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank
 from stages.label.quality import fold_pools, make_folds, pooled_iou
+from stages.label.results import usable
 from stages.label.training import new_ensemble, train_ensemble
 
 PARAMS = LabelParams(hidden=(16, 8), steps=60, batch=64, learning_rate=0.01)
@@ -62,7 +66,7 @@ def test_folds_are_even_and_pools_leave_out_their_images(bank):
     pools = fold_pools(bank, folds, members=2)
     assert len(pools) == 6
     for fold in range(3):
-        images = set(bank.image[pools[2 * fold]].tolist())
+        images = set(bank.group[pools[2 * fold]].tolist())
         assert images == set(np.flatnonzero(folds != fold).tolist())
 
 
@@ -74,3 +78,19 @@ def test_pooled_iou_by_hand():
     assert iou[1] == pytest.approx(2 / 3)
     assert iou[2] == pytest.approx(1 / 2)
     assert np.isnan(iou[3])
+
+
+def test_views_carry_the_group_of_their_image_and_flagged_ones_are_left_out():
+    index = pd.DataFrame(
+        {
+            "source_key": ["a", "b", "c", "a"],
+            "group": ["person1", "person2", "person1", "person1"],
+            "flagged": [False, False, False, True],
+        }
+    )
+    views = SampleSet(np.zeros((4, 2, 2, 1), np.uint8), np.zeros((4, 2, 2), np.uint8), index)
+    kept = usable(views, torch.zeros(4, 2, 3), drop_flagged=True)
+    assert kept.group.tolist() == [0, 1, 0]
+    assert len(usable(views, torch.zeros(4, 2, 3), drop_flagged=False).group) == 4
+    with pytest.raises(UserError, match="fewer than two labelled images"):
+        usable(SampleSet(views.images, views.masks, index.assign(source_key="a")), torch.zeros(4, 2, 3), True)
