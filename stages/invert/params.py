@@ -16,7 +16,7 @@ class EncoderParams(Params):
     channel_base: int = Field(default=512, ge=32)
     channel_limit: int = Field(default=128, ge=4)
     batch: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=0.001, gt=0)
+    learning_rate: float = Field(default=0.01, gt=0)  # of layers with equalised learning rate, so larger than usual
     regress_steps: int = Field(default=1500, ge=0)  # on generated images, whose latents are known
     finetune_steps: int = Field(default=300, ge=0, le=20_000)  # on real unlabelled images, by perceptual and pixel loss
 

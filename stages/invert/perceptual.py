@@ -1,5 +1,6 @@
 """Perceptual distances between images, differentiable, each (N,) >= 0. The default needs no weights but the GAN's."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,26 +21,41 @@ def map_distance(first: list[Tensor], second: list[Tensor]) -> Tensor:
     return total / len(first)
 
 
-class DiscriminatorDistance(nn.Module):
+class MapDistance(nn.Module):
+    """Distance of a network's maps. Those of the second image are kept while the same tensor comes again."""
+
+    def __init__(self, maps: Callable[[Tensor], list[Tensor]]) -> None:
+        super().__init__()
+        self.maps = maps
+        self._known: tuple[Tensor, list[Tensor]] | None = None
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return map_distance(self.maps(first), self._maps_of_target(second))
+
+    def _maps_of_target(self, images: Tensor) -> list[Tensor]:
+        if images.requires_grad:
+            return self.maps(images)
+        if self._known is None or self._known[0] is not images:
+            with torch.no_grad():
+                self._known = (images, self.maps(images))
+        return self._known[1]
+
+
+class DiscriminatorDistance(MapDistance):
     """Distance of the trained discriminator's maps (first convolution and every block)."""
 
     def __init__(self, discriminator: Discriminator) -> None:
-        super().__init__()
+        super().__init__(discriminator.features)
         self.discriminator = discriminator
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        return map_distance(self.discriminator.features(first), self.discriminator.features(second))
 
-
-class EfficientNetDistance(nn.Module):
+class EfficientNetDistance(MapDistance):
     """Distance of EfficientNet-Lite0's maps at four depths."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.network = EfficientNetLite()
-
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        return map_distance(self.network.maps(first), self.network.maps(second))
+        network = EfficientNetLite()
+        super().__init__(network.maps)
+        self.network = network
 
 
 class LpipsDistance(nn.Module):
