@@ -1,6 +1,7 @@
 """Find the latents of the labelled images: train an encoder, then optimise each image's latents in W+."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -41,7 +42,8 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     print(f"invert: {len(labeled)} labelled images in {len(views)} views, on {device}", flush=True)
     weights = Weights(params.optimise.perceptual_weight, params.optimise.pixel_weight, params.optimise.start_weight)
     encoder = train_encoder(generator, distance, weights, params, shared.seed, track).to(device)
-    progress = Progress("invert optimise", params.optimise.steps)
+    batches = math.ceil(len(views) / params.optimise.batch)
+    progress = Progress("invert optimise", params.optimise.steps * batches)
     result = invert(
         generator, encoder, views, distance, weights, params.optimise,
         lambda step, terms: progress.update(step, {name: float(value) for name, value in terms.items()}),

@@ -41,10 +41,10 @@ def invert(
     params: OptimiseParams,
     on_step: Callable[[int, dict[str, Tensor]], None],
 ) -> Inversion:
-    """Invert all images, `params.batch` at once."""
+    """Invert all images, `params.batch` at once; `on_step` gets the number of steps done over all batches."""
     scale = latent_deviation(generator)
     parts = []
-    for batch in images.split(params.batch):
+    for number, batch in enumerate(images.split(params.batch)):
         with torch.no_grad():
             start = encoder(batch)
         best = Best(start, start.new_zeros(len(start)))
@@ -52,7 +52,7 @@ def invert(
             generator, batch, start, distance, weights, params.steps, params.learning_rate, scale
         )
         for step, (best, terms) in enumerate(iterates):  # noqa: B007, the last one is judged
-            on_step(step, terms)
+            on_step(number * params.steps + step, terms)
         parts.append(_judge(generator, batch, start, best, distance, weights))
     return Inversion(*(torch.cat([getattr(p, name) for p in parts]) for name in Inversion.__dataclass_fields__))
 
