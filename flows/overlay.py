@@ -41,7 +41,7 @@ def setting(text: str) -> dict[str, Any]:
     """`train.steps=20` as {"train": {"steps": 20}}; the value is read as YAML. Raises UserError without a key or =."""
     key, equals, value = text.partition("=")
     if not key.strip() or not equals:
-        raise UserError(f"--set {text}: expected key=value, for example train.seeds=2")
+        raise UserError(f"--set {text}: expected key=value, for example train.steps=20")
     try:
         content: Any = yaml.safe_load(value)
     except yaml.YAMLError as error:

@@ -24,6 +24,10 @@ def main(
 ) -> None:
     """Change params.yaml to a preset, keeping its comments; exit code 2 for an unknown preset or key."""
     try:
+        if name is None and (set_ or into):
+            raise UserError(
+                "name a preset first, such as `python -m flows.preset smoke --set seed=5`; --list shows them"
+            )
         if list_ or name is None:
             _show_presets()
         else:

@@ -16,7 +16,10 @@ def project_root() -> Path:
 
 @contextmanager
 def publish(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its place when the block ends well; else nothing is changed."""
+    """A temporary folder beside `out` that takes its place when the block ends well; else nothing is changed.
+
+    The `.gitignore` that DVC keeps in such a folder stays.
+    """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -25,6 +28,8 @@ def publish(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    if (ignore := out / ".gitignore").is_file():
+        shutil.copy2(ignore, partial / ".gitignore")
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
 

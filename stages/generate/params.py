@@ -15,7 +15,7 @@ class GenerateParams(Params):
     drop_within_classes: bool = True
     psi: float = Field(default=0.7, gt=0, le=1)  # truncation
     # Replace each drawn latent by the one that the encoder finds for its image: the labels were learnt from latents
-    # found that way. False labels the drawn latents themselves, as published.
+    # found by it and then optimised. False labels the drawn latents themselves, as published.
     reencode: bool = True
     score_share: float = Field(
         default=0.1, gt=0, le=1

@@ -57,7 +57,7 @@ class Job:
             state.restore(saved)
         progress = Progress(f"label {name}", self.params.steps, state.step)
         for losses in train_ensemble(state, self.bank, pools, self.head, self.params, self.seed):
-            if state.step % self.params.log_every == 0:
+            if state.step % self.params.log_every == 0 or state.step == self.params.steps:
                 loss = float(losses.mean())
                 progress.update(state.step, {"loss": loss})
                 self.track.metrics({f"label/{name}_loss": loss}, step=state.step)
@@ -96,7 +96,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     with publish(MODELS) as folder:
         config = ensemble_config(ensemble, bank.features.shape[1], params.context)
         save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
-        # The ensemble's labels hold for latents as this encoder finds them, so that the two belong together.
+        # The ensemble's labels hold for latents near those that this encoder finds, so that the two belong together.
         shutil.copyfile(require(ENCODER, "invert"), folder / "encoder.safetensors")
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)

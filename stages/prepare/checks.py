@@ -36,12 +36,12 @@ def image_table(scan: Scan, splits: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def set_table(pile: Pile, splits: dict[str, np.ndarray], params: PrepareParams) -> pd.DataFrame:
-    """A row a set that was asked for: split, images, lacking_images (0 where the source brings the set itself) and
+    """A row a set that was asked for or brought: split, images, lacking_images (0 where the source brings the set itself) and
     lacking_classes, the names that no mask of `labeled` or `test` shows."""
     rows = []
     for split in SPLITS:
         asked, images = getattr(params, split), len(splits[split])
-        if asked == 0:
+        if asked == 0 and not images:
             continue
         exact = asked is not None and (split in ("labeled", "unlabeled") or split not in pile.pools)
         shown = pile.shows[splits[split]].any(0) if split in ("labeled", "test") else np.ones(len(pile.classes), bool)

@@ -14,7 +14,7 @@ Side = Annotated[int, Field(ge=4, le=4096)]
 class PrepareParams(Params):
     """Where the images come from, and how many go into which set. All counts are images.
 
-    A count is met exactly or the stage stops; only a `test/` or `val/` that the source brings itself may hold fewer.
+    A count is met exactly or the stage stops; a `test/` or `val/` that the source brings itself is taken whole instead.
     """
 
     source: Literal["digits", "folder", "mnist"] = "digits"

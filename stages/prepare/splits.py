@@ -54,7 +54,7 @@ def require_images_for_classes(labeled: int | None, classes: int) -> None:
 def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.ndarray]:
     """Row numbers of each set, in the order of choice.
 
-    A set that the source brings itself is taken from that pool, else split off the labelled one. What is in a higher
+    A set that the source brings itself is taken whole, else split off the labelled one. What is in a higher
     set (test, then val, then labeled and unlabeled) keeps its group and its copies out of the lower ones; labelled and
     unlabelled images may be the same. Each order is drawn without regard to the counts, so that the choice of 10
     images is the head of the choice of 20. Raises UserError when the images or their classes do not suffice.
@@ -65,7 +65,7 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
     barred = np.zeros(len(pile.pools), bool)
     for name in own:
         rows = np.flatnonzero((pile.pools == name) & ~barred)
-        chosen[name] = _ordered(pile, rows, proportional_order, _random(seed, name))[: wanted[name]]
+        chosen[name] = _ordered(pile, rows, proportional_order, _random(seed, name))
         barred |= pile.reach(chosen[name])
     reserved = _reserve(pile, np.flatnonzero((pile.pools == "labeled") & ~barred), _random(seed, "reserve"))
     for name in [name for name in wanted if name not in own and wanted[name]]:

@@ -90,3 +90,12 @@ class PretrainParams(Params):
     sample_every: int = Field(default=20_000, ge=1)  # images
     save_every: int = Field(default=10_000, ge=1)  # images
     measure: MeasureParams = MeasureParams()
+
+    @model_validator(mode="after")
+    def _ada_needs_absolute_logits(self) -> "PretrainParams":
+        if self.augment.policy == "ada" and self.loss == "relativistic":
+            raise ValueError(
+                "augment.policy: ada reads the sign of the logits, which loss: relativistic leaves arbitrary; "
+                "choose loss: nonsaturating or policy: diffaugment"
+            )
+        return self

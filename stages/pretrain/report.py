@@ -9,13 +9,13 @@ from stages.pretrain.generator import Generator
 from stages.pretrain.params import MeasureParams
 from stages.pretrain.pictures import draw_fakes, draw_reals, sample_images
 
-DEFAULT_PSI = 0.7
+TRUNCATED_PSI = 0.7
 
 
 def write_pictures(folder: Path, generator: Generator, reals: Tensor, seed: int) -> None:
-    """reals.png, fakes.png (truncated as labelled samples usually are) and fakes_untruncated.png."""
+    """reals.png, fakes.png (truncated) and fakes_untruncated.png."""
     draw_reals(folder / "reals.png", reals)
-    draw_fakes(folder / "fakes.png", generator, DEFAULT_PSI, seed)
+    draw_fakes(folder / "fakes.png", generator, TRUNCATED_PSI, seed)
     draw_fakes(folder / "fakes_untruncated.png", generator, 1.0, seed)
 
 

@@ -34,7 +34,7 @@ class SegmentationTarget(Target):
         return torch.from_numpy(masks)
 
     def warp(self, labels: Tensor, maps: Tensor) -> Tensor:
-        """Masks warped like their images, by the nearest pixel."""
+        """Masks warped like their images, each pixel taking the id that covers most of it."""
         return warp_masks(labels, maps)
 
     def balance(self, labels: Tensor) -> Tensor | None:

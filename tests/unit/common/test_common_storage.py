@@ -110,6 +110,10 @@ def test_publish_replaces_whole_or_not_at_all(tmp_path):
         fail()
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
     assert [p.name for p in out.iterdir()] == ["old"]
+    (out / ".gitignore").write_text("/shards")
+    with publish(out) as folder:
+        (folder / "new").write_text("2")
+    assert {p.name: p.read_text() for p in out.iterdir()} == {".gitignore": "/shards", "new": "2"}
 
 
 def test_a_missing_input_names_the_stage_that_makes_it(tmp_path):

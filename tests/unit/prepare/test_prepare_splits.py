@@ -74,7 +74,7 @@ def test_copies_never_cross_from_held_out_to_learned(seed):
 def test_sets_of_the_source_keep_their_images_and_rank_test_val_labeled_unlabeled():
     pools = ["test"] * 5 + ["val"] * 5 + ["labeled"] * 10 + ["unlabeled"] * 6
     copies = [(0, 5), (1, 10), (6, 11), (2, 20), (7, 21), (12, 22)]
-    splits = choose_splits(pile_of(pools, copies=copies), params_of(labeled=None), seed=0)
+    splits = choose_splits(pile_of(pools, copies=copies), params_of(labeled=None, test=2, val=0), seed=0)
     assert set(splits["test"]) == {0, 1, 2, 3, 4}
     assert set(splits["val"]) == {6, 7, 8, 9}
     assert set(splits["labeled"]) == set(range(12, 20))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalties
+from stages.pretrain.params import AugmentParams, PretrainParams
 
 
 def test_equal_logits_cost_log_two_each():
@@ -22,6 +23,12 @@ def test_relativistic_losses_depend_on_the_difference_alone_and_are_mirror_image
     torch.testing.assert_close(
         generator_loss("relativistic", fake, real), discriminator_loss("relativistic", real, fake)
     )
+
+
+def test_adaptive_augmentation_with_the_relativistic_loss_is_refused():
+    with pytest.raises(ValueError, match="loss: relativistic leaves arbitrary"):
+        PretrainParams(loss="relativistic", augment=AugmentParams(policy="ada"))
+    assert PretrainParams(loss="nonsaturating", augment=AugmentParams(policy="ada")).augment.policy == "ada"
 
 
 def test_penalty_of_a_linear_critic_is_the_squared_norm_of_its_weights():
