@@ -36,7 +36,7 @@ def image_table(scan: Scan, splits: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def set_table(pile: Pile, splits: dict[str, np.ndarray], params: PrepareParams) -> pd.DataFrame:
-    """A row a set that was asked for or brought: split, images, lacking_images (0 where the source brings the set itself) and
+    """A row a set that was asked for or brought: split, images, lacking_images (0 where the source brings the set) and
     lacking_classes, the names that no mask of `labeled` or `test` shows."""
     rows = []
     for split in SPLITS:
