@@ -16,10 +16,13 @@ PARAMS = PretrainParams(
     images=80,
     batch=8,
     penalty=PenaltyParams(gamma=1.0, every=2),
-    augment=AugmentParams(policy="ada", ada_images=200),
     style_mixing=0.5,
     mirror=True,
 )
+ADAPTIVE = PARAMS.model_copy(
+    update={"loss": "nonsaturating", "augment": AugmentParams(policy="ada", ada_images=200, ada_target=0.01)}
+)
+both = pytest.mark.parametrize("params", [PARAMS, ADAPTIVE], ids=["relativistic", "adaptive"])
 
 
 @pytest.fixture(scope="module")
@@ -38,33 +41,36 @@ def weights(state):
     )
 
 
-def test_a_run_in_two_pieces_equals_a_run_in_one(images):
-    trainer, whole = make(images)
+@both
+def test_a_run_in_two_pieces_equals_a_run_in_one(images, params):
+    trainer, whole = make(images, params)
     list(trainer.run(whole))
-    trainer, first = make(images)
+    trainer, first = make(images, params)
     for _, _ in zip(range(4), trainer.run(first), strict=False):
         pass
     saved = copy.deepcopy(first.save())
-    trainer, second = make(images)
+    trainer, second = make(images, params)
     second.restore(saved)
     list(trainer.run(second))
     assert second.step == whole.step == 10
     assert torch.equal(weights(second), weights(whole))
 
 
-def test_every_parameter_moves_and_every_term_is_there(images):
-    trainer, state = make(images)
+@both
+def test_every_parameter_moves_and_every_term_is_there(images, params):
+    trainer, state = make(images, params)
     before = weights(state)
     terms = [set(t) for t in trainer.run(state)]
     assert {"generator", "discriminator", "r1", "r2", "real_logit", "fake_logit"} == terms[0]
     assert "r1" not in terms[1]
     for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
-        fresh = dict(getattr(make(images)[1], name).named_parameters())
+        fresh = dict(getattr(make(images, params)[1], name).named_parameters())
         stuck = [n for n, p in network.named_parameters() if torch.equal(p, fresh[n])]
         # A relativistic loss sees differences of logits alone, so their common offset has no gradient.
-        assert stuck == (["logit.bias"] if name == "discriminator" else [])
+        relativistic = params.loss == "relativistic"
+        assert stuck == (["logit.bias"] if relativistic and name == "discriminator" else [])
     assert not torch.equal(before, weights(state))
-    assert state.augment_p > 0 or trainer.params.augment.policy != "ada"
+    assert state.augment_p == 1.0 if params is PARAMS else 0 < state.augment_p < 1
 
 
 def test_accumulation_splits_the_same_batch_into_parts(images):
