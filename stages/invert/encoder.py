@@ -84,7 +84,7 @@ def regress(encoder: Encoder, generator: Generator, params: EncoderParams, seed:
             w = generator.mapping(z)
             psi = torch.empty(len(w), 1, device=scale.device).uniform_(TRUNCATION_FLOOR, 1)
             w = generator.mean_w + psi * (w - generator.mean_w)
-            images = generator.synthesis(generator.broadcast(w), fresh_noise=True)
+            images = generator.synthesis(generator.broadcast(w), fresh_noise=True).clamp(-1, 1)
         error = ((encoder(images) - w[:, None]) / scale).square().mean()
         yield _descend(optimiser, {"latent": error}, error, step, params.regress_steps, params.learning_rate)
 

@@ -45,6 +45,8 @@ def predict_held_out(
     for fold in range(int(folds.max()) + 1):
         folded = select_members(ensemble, slice(fold * members, (fold + 1) * members))
         rows = np.flatnonzero(folds == fold)
+        if not len(rows):  # all its unmoved images are flagged
+            continue
         _, labels = LabelGenerator(generator, folded, head, context)(
             ws[torch.from_numpy(rows)].to(generator.mean_w.device)
         )

@@ -9,12 +9,15 @@ import torch
 
 from stages.common.errors import UserError
 from stages.common.samples import SampleSet
+from stages.label.ensemble import Ensemble
 from stages.label.heads import SegmentationHead
 from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank
-from stages.label.quality import fold_pools, make_folds, pooled_iou
+from stages.label.quality import fold_pools, make_folds, pooled_iou, predict_held_out
 from stages.label.results import usable
 from stages.label.training import new_ensemble, train_ensemble
+from stages.pretrain.build import build_generator
+from stages.pretrain.params import NetworkParams
 
 PARAMS = LabelParams(hidden=(16, 8), steps=60, batch=64, learning_rate=0.01)
 
@@ -78,6 +81,17 @@ def test_pooled_iou_by_hand():
     assert iou[1] == pytest.approx(2 / 3)
     assert iou[2] == pytest.approx(1 / 2)
     assert np.isnan(iou[3])
+
+
+def test_a_fold_without_unmoved_images_is_passed_over():
+    torch.manual_seed(0)
+    network = NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=8)
+    generator = build_generator(network, (16, 16), 1).eval()
+    ensemble = Ensemble(3, sum(generator.synthesis.feature_channels) + 1, (8, 8), 3).eval()
+    ws = generator.broadcast(torch.randn(2, 8)).detach()
+    found = predict_held_out(generator, ensemble, SegmentationHead(3), ws, np.array([0, 2]), 1, False)
+    assert found.predictions.shape == (2, 16, 16)
+    assert found.predictions.max() < 3
 
 
 def test_views_carry_the_group_of_their_image_and_flagged_ones_are_left_out():
