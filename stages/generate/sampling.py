@@ -56,8 +56,7 @@ class LatentSource:
         """ws (N, num_ws, w_dim) of these sample numbers."""
         generator = self.generator
         z = torch.stack([torch.randn(generator.z_dim, generator=seeded(self.seed, 31, i)) for i in numbers])
-        w = generator.truncate(generator.mapping(z.to(generator.mean_w.device)), self.psi)
-        ws = generator.broadcast(w)
+        ws = generator.broadcast(generator.latents(z.to(generator.device), self.psi))
         return ws if self.encoder is None else reencode(self.encoder, generator, ws)
 
 

@@ -65,7 +65,7 @@ def train_encoder(
     generator: Generator, distance: Distance, weights: Weights, params: InvertParams, seed: int, track: Tracker
 ) -> Encoder:
     """Both phases, logged under encoder/."""
-    device = generator.mean_w.device
+    device = generator.device
     reals = to_images(read_set(require(UNLABELED, "prepare")).images).to(device)
     torch.manual_seed(seed)
     encoder = build_encoder(generator, params.encoder, reals.shape[1]).to(device)

@@ -60,7 +60,7 @@ def load_encoder(path: Path, generator: Generator) -> Encoder:
     tensors, config = load_weights(path)
     encoder = build_encoder(generator, EncoderParams(**config["encoder"]), tensors["from_image.weight"].shape[1])
     load_into(encoder, tensors)
-    return encoder.to(generator.mean_w.device)
+    return encoder.to(generator.device)
 
 
 @torch.no_grad()
@@ -81,9 +81,7 @@ def regress(encoder: Encoder, generator: Generator, params: EncoderParams, seed:
         torch.manual_seed(seeded(seed, 11, step).initial_seed())
         with torch.no_grad():
             z = torch.randn(params.batch, generator.z_dim, device=scale.device)
-            w = generator.mapping(z)
-            psi = torch.empty(len(w), 1, device=scale.device).uniform_(TRUNCATION_FLOOR, 1)
-            w = generator.mean_w + psi * (w - generator.mean_w)
+            w = generator.latents(z, torch.empty(len(z), 1, device=scale.device).uniform_(TRUNCATION_FLOOR, 1))
             images = generator.synthesis(generator.broadcast(w), fresh_noise=True).clamp(-1, 1)
         error = ((encoder(images) - w[:, None]) / scale).square().mean()
         yield _descend(optimiser, {"latent": error}, error, step, params.regress_steps, params.learning_rate)
@@ -114,7 +112,7 @@ def finetune(
 
 def latent_deviation(generator: Generator, count: int = 2000) -> Tensor:
     """Standard deviation of each coordinate of w (w_dim,), from fixed latents."""
-    z = torch.randn(count, generator.z_dim, generator=seeded(0, 13)).to(generator.mean_w.device)
+    z = torch.randn(count, generator.z_dim, generator=seeded(0, 13)).to(generator.device)
     with torch.no_grad():
         return generator.mapping(z).std(dim=0).clamp_min(1e-3)
 

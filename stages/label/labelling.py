@@ -68,5 +68,5 @@ def load_label_generator(path: Path, generator: Generator) -> LabelGenerator:
     tensors, config = load_weights(path)
     ensemble = Ensemble(config["members"], config["features"], tuple(config["hidden"]), config["outputs"])
     load_into(ensemble, tensors)
-    folded = fold(ensemble.to(generator.mean_w.device))
+    folded = fold(ensemble.to(generator.device))
     return LabelGenerator(generator, folded, SegmentationHead(config["outputs"]), config["context"])

@@ -78,7 +78,7 @@ def build_bank(
     seed: int,
 ) -> PixelBank:
     """Pixels of every latent's image: ws (N, num_ws, w_dim), masks (N, H, W), group (N,) of each."""
-    device = generator.mean_w.device
+    device = generator.device
     features, labels, owners = [], [], []
     for i, mask in enumerate(masks):
         chosen = choose_pixels(mask, per_image, share, np.random.default_rng([seed, i]))

@@ -47,9 +47,7 @@ def predict_held_out(
         rows = np.flatnonzero(folds == fold)
         if not len(rows):  # all its unmoved images are flagged
             continue
-        _, labels = LabelGenerator(generator, folded, head, context)(
-            ws[torch.from_numpy(rows)].to(generator.mean_w.device)
-        )
+        _, labels = LabelGenerator(generator, folded, head, context)(ws[torch.from_numpy(rows)].to(generator.device))
         predictions[rows] = labels.values.cpu().numpy()
     return HeldOut(predictions)
 

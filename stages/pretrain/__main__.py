@@ -4,6 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from stages.common.checkpoint import WorkFolder
 from stages.common.cli import run_stage
 from stages.common.device import pick_device
@@ -16,6 +19,7 @@ from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
 from stages.common.tensors import to_images
 from stages.common.tracking import Tracker
 from stages.pretrain.build import network_config, save_network
+from stages.pretrain.clusters import cluster_images, cluster_shares
 from stages.pretrain.features import build_features
 from stages.pretrain.generator import start_size
 from stages.pretrain.params import PretrainParams
@@ -26,7 +30,7 @@ from stages.pretrain.training import Trainer
 
 UNLABELED = Path("data/prepare/unlabeled")
 MODELS, REPORTS = Path("models/pretrain"), Path("reports/pretrain")
-FEWEST_IMAGES = 50
+FEWEST_IMAGES, FEWEST_A_CLUSTER = 50, 10
 
 
 def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
@@ -36,9 +40,11 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     check(params, spec, len(reals))
     accelerator = make_accelerator(pick_device(shared.device).type, params.precision)
     images = to_images(reals.images).to(accelerator.device)
-    trainer = Trainer(images, params, shared.seed, accelerator)
+    clusters = find_clusters(images, params, shared.seed)
+    trainer = Trainer(images, params, shared.seed, accelerator, clusters)
     features = build_features(params.measure.features, spec.channels, params.measure.inception_weights)
-    state = new_state(params, spec.size, spec.channels, shared.seed, accelerator.device)
+    shares = cluster_shares(clusters, max(params.network.clusters, 1))
+    state = new_state(params, spec.size, spec.channels, shared.seed, accelerator.device, shares)
     training = params.model_dump(mode="json", exclude={"measure", "log_every", "sample_every", "save_every"})
     work = WorkFolder("pretrain", work_digest("pretrain", [training, shared.seed], [UNLABELED, SPEC_PATH]))
     run = Run(trainer, state, work, track)
@@ -63,10 +69,22 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     work.clear()
 
 
+def find_clusters(images: Tensor, params: PretrainParams, seed: int) -> Tensor:
+    """As `Trainer` takes them: without clusters, all images are in cluster 0."""
+    if not params.network.clusters:
+        return torch.zeros(1, len(images), dtype=torch.long, device=images.device)
+    return cluster_images(images, params.network.clusters, params.mirror, seed)
+
+
 def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
     """Raises UserError when the image size does not fit a GAN, or there is too little to train on or to measure."""
     if images < FEWEST_IMAGES:
         raise UserError(f"{UNLABELED}: {images} unlabelled images; a GAN needs at least {FEWEST_IMAGES}")
+    if images < FEWEST_A_CLUSTER * params.network.clusters:
+        raise UserError(
+            f"pretrain.network.clusters: {params.network.clusters} for {images} unlabelled images; take at most "
+            f"{images // FEWEST_A_CLUSTER}, so that each has about {FEWEST_A_CLUSTER} images, or 0 for none"
+        )
     if params.images < params.batch:
         raise UserError(f"pretrain.images: {params.images} is less than one batch ({params.batch}); raise it")
     try:

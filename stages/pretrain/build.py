@@ -21,12 +21,13 @@ def build_generator(params: NetworkParams, size: Pair, channels: int) -> Generat
         params.channel_limit,
         bounded=params.output == "tanh",
         mapping_rate=params.mapping_rate,
+        clusters=params.clusters,
     )
 
 
 def build_discriminator(params: NetworkParams, size: Pair, channels: int) -> Discriminator:
     """A discriminator of images (channels, *size) with fresh weights."""
-    return Discriminator(size, channels, params.channel_base, params.channel_limit)
+    return Discriminator(size, channels, params.channel_base, params.channel_limit, params.clusters)
 
 
 def network_config(params: NetworkParams, size: Pair, channels: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stages.pretrain.generator import Pair, channels_at, doublings, start_size
 from stages.pretrain.layers import EqualConv, EqualLinear, activate
+from stages.pretrain.mapping import one_hot
 
 
 class ResidualBlock(nn.Module):
@@ -40,10 +41,14 @@ def append_batch_deviation(x: Tensor, batches: int = 1, group: int = 4) -> Tenso
 
 
 class Discriminator(nn.Module):
-    """Images (N, C, H, W) in [-1, 1] to logits (N,): higher means more real."""
+    """Images (N, C, H, W) in [-1, 1] to logits (N,): higher means more real.
 
-    def __init__(self, size: Pair, image_channels: int, base: int, limit: int) -> None:
+    With `clusters`, a second term asks whether the image is one of its cluster (Miyato and Koyama 2018, projection).
+    """
+
+    def __init__(self, size: Pair, image_channels: int, base: int, limit: int, clusters: int = 0) -> None:
         super().__init__()
+        self.clusters = clusters
         height, width = start_size(size)
         widths = [channels_at(level, base, limit) for level in reversed(range(doublings(size) + 1))]
         self.from_image = EqualConv(image_channels, widths[0], 1)
@@ -51,6 +56,7 @@ class Discriminator(nn.Module):
         self.last_conv = EqualConv(widths[-1] + 1, widths[-1], 3)
         self.hidden = EqualLinear(widths[-1] * height * width, widths[-1])
         self.logit = EqualLinear(widths[-1], 1)
+        self.cluster_weights = EqualLinear(clusters, widths[-1]) if clusters else None
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The maps after the first convolution and after each block, finest first."""
@@ -59,8 +65,17 @@ class Discriminator(nn.Module):
             maps.append(block(maps[-1]))
         return maps
 
-    def forward(self, images: Tensor, batches: int = 1) -> Tensor:
-        """`images` may be several batches of equal size one after the other, judged as if each came alone."""
+    def forward(self, images: Tensor, cluster: Tensor | None = None, batches: int = 1) -> Tensor:
+        """Judge images as members of `cluster` (N,), which a discriminator without clusters ignores.
+
+        `images` may be several batches of equal size one after the other, judged as if each came alone.
+        """
         x = append_batch_deviation(self.features(images)[-1], batches)
         x = activate(self.last_conv(x)).flatten(1).float()
-        return self.logit(activate(self.hidden(x))).squeeze(1)
+        x = activate(self.hidden(x))
+        logits = self.logit(x).squeeze(1)
+        if self.cluster_weights is None:
+            return logits
+        assert cluster is not None
+        weights = self.cluster_weights(one_hot(cluster, self.clusters))
+        return logits + (weights * x).sum(dim=1) / math.sqrt(x.shape[1])

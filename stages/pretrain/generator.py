@@ -1,12 +1,13 @@
 """The StyleGAN2 generator: mapping network, synthesis with skip connections, truncation."""
 
-import itertools
 from collections.abc import Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.pretrain.layers import EqualLinear, ModulatedConv, activate
+from stages.pretrain.layers import ModulatedConv, activate
+from stages.pretrain.mapping import Mapping
 from stages.pretrain.resample import upsample
 
 Pair = tuple[int, int]
@@ -39,26 +40,6 @@ def channels_at(level: int, base: int, limit: int) -> int:
     """Channels of the maps after `level` doublings: base / side, at most `limit` (StyleGAN2's rule)."""
     side = 4 * 2**level
     return min(base // side, limit)
-
-
-def normalise(z: Tensor) -> Tensor:
-    """z (N, C) over the root mean square of its channels."""
-    return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
-
-
-class Mapping(nn.Module):
-    """z to w: normalise, then `layers` fully connected layers that learn `lr_multiplier` times as fast as the rest."""
-
-    def __init__(self, z_dim: int, w_dim: int, layers: int, lr_multiplier: float) -> None:
-        super().__init__()
-        dims = [z_dim, *[w_dim] * layers]
-        self.layers = nn.ModuleList(EqualLinear(i, o, lr_multiplier=lr_multiplier) for i, o in itertools.pairwise(dims))
-
-    def forward(self, z: Tensor) -> Tensor:
-        x = normalise(z)
-        for layer in self.layers:
-            x = activate(layer(x))
-        return x
 
 
 class StyledConv(nn.Module):
@@ -142,7 +123,7 @@ class Synthesis(nn.Module):
 
 
 class Generator(nn.Module):
-    """Mapping and synthesis, with the running mean of w for truncation."""
+    """Mapping and synthesis, with the running mean of w in each cluster for truncation."""
 
     def __init__(
         self,
@@ -155,21 +136,36 @@ class Generator(nn.Module):
         limit: int,
         bounded: bool = False,
         mapping_rate: float = 0.01,
+        clusters: int = 0,
     ) -> None:
         super().__init__()
         self.z_dim, self.w_dim, self.size = z_dim, w_dim, size
-        self.mapping = Mapping(z_dim, w_dim, mapping_layers, mapping_rate)
+        self.mapping = Mapping(z_dim, w_dim, mapping_layers, mapping_rate, clusters)
         self.synthesis = Synthesis(size, image_channels, w_dim, base, limit, bounded)
-        self.mean_w: Tensor
-        self.register_buffer("mean_w", torch.zeros(w_dim))
+        self.centres: Tensor
+        self.register_buffer("centres", torch.zeros(max(clusters, 1), w_dim))
 
     @property
     def num_ws(self) -> int:
         return self.synthesis.num_ws
 
-    def truncate(self, w: Tensor, psi: float) -> Tensor:
-        """Pull w (..., w_dim) towards the mean: psi = 1 leaves it, psi = 0 gives the mean (StyleGAN, appendix B)."""
-        return w if psi == 1.0 else self.mean_w.lerp(w, psi)
+    @property
+    def device(self) -> torch.device:
+        return self.centres.device
+
+    @property
+    def mean_w(self) -> Tensor:
+        """(w_dim,): the mean over all clusters."""
+        return self.mapping.shares @ self.centres
+
+    def latents(self, z: Tensor, psi: float | Tensor = 1.0) -> Tensor:
+        """z (N, z_dim) -> w (N, w_dim), truncated: psi = 1 leaves w, psi = 0 gives the mean (StyleGAN, appendix B).
+
+        The mean is that of z's cluster, for between clusters there is nothing (Mokady et al. 2022).
+        """
+        cluster = self.mapping.cluster_of(z)
+        w = self.mapping(z, cluster)
+        return self.centres[cluster].to(w.dtype).lerp(w, psi)
 
     def broadcast(self, w: Tensor) -> Tensor:
         """(N, w_dim) -> (N, num_ws, w_dim)."""
@@ -177,7 +173,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, psi: float = 1.0, fresh_noise: bool = False) -> Tensor:
         """z (N, z_dim) -> images (N, C, H, W)."""
-        return self.synthesis(self.broadcast(self.truncate(self.mapping(z), psi)), fresh_noise)
+        return self.synthesis(self.broadcast(self.latents(z, psi)), fresh_noise)
 
     def mix(self, w: Tensor, w_late: Tensor, crossover: Tensor) -> Tensor:
         """ws (N, num_ws, w_dim) of w (N, w_dim), from layer `crossover[i]` on those of w_late (style mixing)."""
@@ -185,6 +181,9 @@ class Generator(nn.Module):
         return torch.where((layers[None] >= crossover[:, None])[..., None], self.broadcast(w_late), self.broadcast(w))
 
     @torch.no_grad()
-    def update_mean_w(self, w: Tensor, decay: float = 0.995) -> None:
-        """Move the running mean of w (N, w_dim) towards this batch's mean."""
-        self.mean_w.copy_(w.detach().float().mean(dim=0).lerp(self.mean_w, decay))
+    def update_centres(self, w: Tensor, cluster: Tensor, decay: float = 0.998) -> None:
+        """Move the running means towards this batch: w (N, w_dim), cluster (N,); an image weighs 1 - decay."""
+        member = F.one_hot(cluster, len(self.centres)).float()
+        counts = member.sum(dim=0)
+        means = (member.t() @ w.detach().float()) / counts.clamp_min(1)[:, None]
+        self.centres.lerp_(means, (1 - decay**counts)[:, None])

@@ -18,7 +18,7 @@ class NetworkParams(Params):
     32768 and 512 give StyleGAN2's config-f.
     """
 
-    z_dim: int = Field(default=64, ge=1)
+    z_dim: int = Field(default=64, ge=2)
     w_dim: int = Field(default=128, ge=1)
     mapping_layers: int = Field(default=2, ge=1)
     # Learning rate of the mapping network over that of the rest: 0.01 as published, for millions of images; a short
@@ -26,6 +26,9 @@ class NetworkParams(Params):
     mapping_rate: float = Field(default=0.01, gt=0)
     channel_base: int = Field(default=512, ge=32)
     channel_limit: int = Field(default=128, ge=4)
+    # Clusters of the training images that both networks are told of, for sets of several kinds with little in between,
+    # such as digits; 0 as published, for sets of one kind, such as aligned faces.
+    clusters: int = Field(default=0, ge=0)
     # `linear` as published; `tanh` for images with large areas of pure black or white, which a linear output can only
     # approach, so that the discriminator tells fakes by their background alone.
     output: Literal["linear", "tanh"] = "linear"

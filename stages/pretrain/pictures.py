@@ -22,7 +22,7 @@ def picture_scale(size: tuple[int, int]) -> int:
 def sample_images(generator: Generator, count: int, psi: float, seed: int, batch: int = 64) -> Tensor:
     """(count, C, H, W) on the CPU from latents that depend on the seed alone."""
     z = torch.randn(count, generator.z_dim, generator=seeded(seed, 3))
-    device = generator.mean_w.device
+    device = generator.device
     return torch.cat([generator(part.to(device), psi).cpu() for part in z.split(batch)])
 
 

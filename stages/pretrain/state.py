@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.common.device import seeded
 from stages.pretrain.augment import AdaptiveStrength
@@ -51,10 +51,19 @@ class TrainingState:
         }
 
 
-def new_state(params: PretrainParams, size: Pair, channels: int, seed: int, device: torch.device) -> TrainingState:
-    """Fresh networks from the seed, the same on every process."""
+def new_state(
+    params: PretrainParams,
+    size: Pair,
+    channels: int,
+    seed: int,
+    device: torch.device,
+    shares: Tensor | None = None,
+) -> TrainingState:
+    """Fresh networks from the seed, the same on every process; shares (clusters,): how frequent each cluster is."""
     torch.manual_seed(seeded(seed, 0).initial_seed())
     generator = build_generator(params.network, size, channels).to(device)
+    if shares is not None:
+        generator.mapping.shares.copy_(shares)
     discriminator = build_discriminator(params.network, size, channels).to(device)
     if params.channels_last:
         generator.to(memory_format=torch.channels_last)

@@ -6,6 +6,7 @@ differentiate twice, which such a wrapper does not support.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from accelerate import Accelerator
@@ -22,13 +23,25 @@ Terms = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
+class Reals:
+    """Training images (N, C, H, W) and the cluster (N,) of each, 0 without clusters."""
+
+    images: Tensor
+    cluster: Tensor
+
+
+@dataclass(frozen=True)
 class Trainer:
-    """What stays the same over all steps. images: (N, C, H, W) in [-1, 1], on the device."""
+    """What stays the same over all steps.
+
+    images: (N, C, H, W) in [-1, 1], on the device. clusters: (1, N), or (2, N) when mirror images have their own.
+    """
 
     images: Tensor
     params: PretrainParams
     seed: int
     accelerator: Accelerator
+    clusters: Tensor
 
     @property
     def steps(self) -> int:
@@ -67,7 +80,7 @@ class Trainer:
         state.step += 1
         return terms
 
-    def _reals(self, step: int) -> list[Tensor]:
+    def _reals(self, step: int) -> list[Reals]:
         """This process's parts of the step's batch: a new order every pass over the set."""
         batch, count = self.params.batch, len(self.images)
         positions = torch.arange(step * batch, (step + 1) * batch)
@@ -76,26 +89,29 @@ class Trainer:
         }
         index = torch.stack([orders[int(p) // count][int(p) % count] for p in positions])
         mine = index[self.accelerator.process_index :: self.accelerator.num_processes].to(self.images.device)
-        return [self._maybe_mirror(self.images[part]) for part in mine.split(self.part_size)]
+        return [self._take(part) for part in mine.split(self.part_size)]
 
-    def _maybe_mirror(self, images: Tensor) -> Tensor:
+    def _take(self, index: Tensor) -> Reals:
+        """These images, half of them mirrored if the params say so."""
+        images = self.images[index]
         if not self.params.mirror:
-            return images
-        chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
-        return torch.where(chosen, images.flip(3), images)
+            return Reals(images, self.clusters[0, index])
+        chosen = torch.rand(len(images), device=images.device) < 0.5
+        images = torch.where(chosen[:, None, None, None], images.flip(3), images)
+        return Reals(images, torch.where(chosen, self.clusters[-1, index], self.clusters[0, index]))
 
     def _update_generator(
-        self, state: TrainingState, reals: list[Tensor], augment: Augment
+        self, state: TrainingState, reals: list[Reals], augment: Augment
     ) -> tuple[Terms, list[Tensor]]:
         fakes, losses = [], []
         state.generator_optimiser.zero_grad(set_to_none=True)
         state.discriminator.requires_grad_(False)
         for real in reals:
             with self.accelerator.autocast():
-                fake = state.generator.synthesis(self._latents(state, len(real)), fresh_noise=True)
-                fake_logits = state.discriminator(augment(fake))
+                fake = state.generator.synthesis(self._latents(state, real.cluster), fresh_noise=True)
+                fake_logits = state.discriminator(augment(fake), real.cluster)
                 relativistic = self.params.loss == "relativistic"
-                real_logits = state.discriminator(augment(real)) if relativistic else None
+                real_logits = state.discriminator(augment(real.images), real.cluster) if relativistic else None
                 loss = generator_loss(self.params.loss, fake_logits, real_logits)
             self.accelerator.backward(loss / len(reals))
             fakes.append(fake.detach())
@@ -104,26 +120,27 @@ class Trainer:
         self._apply(state.generator, state.generator_optimiser)
         return {"generator": torch.stack(losses).mean()}, fakes
 
-    def _latents(self, state: TrainingState, count: int) -> Tensor:
-        generator, device = state.generator, self.images.device
+    def _latents(self, state: TrainingState, cluster: Tensor) -> Tensor:
+        """ws of fakes, each of the cluster of the real that it is compared with."""
+        generator, count, device = state.generator, len(cluster), self.images.device
         z = torch.randn(count, generator.z_dim, device=device)
-        w = generator.mapping(z)
-        generator.update_mean_w(w)
+        w = generator.mapping(z, cluster)
+        generator.update_centres(w, cluster)
         if not self.params.style_mixing:
             return generator.broadcast(w)
         crossover = torch.randint(1, generator.num_ws, (count,), device=device)
         crossover[torch.rand(count, device=device) >= self.params.style_mixing] = generator.num_ws
-        return generator.mix(w, generator.mapping(torch.randn_like(z)), crossover)
+        return generator.mix(w, generator.mapping(torch.randn_like(z), cluster), crossover)
 
     def _update_discriminator(
-        self, state: TrainingState, reals: list[Tensor], fakes: list[Tensor], augment: Augment
+        self, state: TrainingState, reals: list[Reals], fakes: list[Tensor], augment: Augment
     ) -> Terms:
         collected: dict[str, list[Tensor]] = {}
         state.discriminator_optimiser.zero_grad(set_to_none=True)
         for real, fake in zip(reals, fakes, strict=True):
             with self.accelerator.autocast():
-                both = torch.cat([augment(fake), augment(real)])
-                fake_logits, real_logits = state.discriminator(both, batches=2).chunk(2)
+                both = torch.cat([augment(fake), augment(real.images)])
+                fake_logits, real_logits = state.discriminator(both, real.cluster.repeat(2), batches=2).chunk(2)
                 loss = discriminator_loss(self.params.loss, fake_logits, real_logits)
             terms = {"discriminator": loss, "real_logit": real_logits.mean(), "fake_logit": fake_logits.mean()}
             penalties = self._penalties(state, real, fake, augment)
@@ -137,16 +154,16 @@ class Trainer:
         self._apply(state.discriminator, state.discriminator_optimiser)
         return {name: torch.stack(values).mean() for name, values in collected.items()}
 
-    def _penalties(self, state: TrainingState, real: Tensor, fake: Tensor, augment: Augment) -> Terms:
+    def _penalties(self, state: TrainingState, real: Reals, fake: Tensor, augment: Augment) -> Terms:
         """R1, and R2 by param, when this step is due; in full precision, since they differentiate twice."""
         penalty = self.params.penalty
         if not penalty.gamma or state.step % penalty.every:
             return {}
-        if not penalty.on_fakes:
-            return {"r1": gradient_penalties(state.discriminator, augment(real)).mean()}
-        both = torch.cat([augment(real), augment(fake)])
-        r1, r2 = gradient_penalties(lambda x: state.discriminator(x, batches=2), both).chunk(2)
-        return {"r1": r1.mean(), "r2": r2.mean()}
+        batches = [augment(real.images), augment(fake)] if penalty.on_fakes else [augment(real.images)]
+        cluster = real.cluster.repeat(len(batches))
+        judge = partial(state.discriminator, cluster=cluster, batches=len(batches))
+        found = gradient_penalties(judge, torch.cat(batches)).chunk(len(batches))
+        return {name: values.mean() for name, values in zip(("r1", "r2"), found, strict=False)}
 
     def _apply(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Average the gradients over processes, then step."""

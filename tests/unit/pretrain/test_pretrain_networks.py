@@ -12,6 +12,7 @@ from stages.pretrain.params import NetworkParams
 from stages.pretrain.resample import TAPS, downsample, upsample
 
 SMALL = NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=16)
+CLUSTERED = SMALL.model_copy(update={"clusters": 3})
 
 
 @pytest.mark.parametrize("up", [False, True])
@@ -91,12 +92,43 @@ def test_batches_one_after_the_other_are_judged_as_if_each_came_alone():
     assert torch.allclose(together, torch.cat([critic(first), critic(second)]), atol=1e-6)
 
 
-def test_truncation_pulls_towards_the_mean():
-    generator = build_generator(SMALL, (16, 16), 1)
-    generator.mean_w.fill_(3.0)
-    w = torch.ones(2, 8)
-    assert torch.equal(generator.truncate(w, 1.0), w)
-    assert torch.allclose(generator.truncate(w, 0.5), torch.full((2, 8), 2.0))
+def test_truncation_pulls_towards_the_mean_of_the_cluster():
+    generator = build_generator(CLUSTERED, (16, 16), 1)
+    generator.centres.copy_(torch.arange(3.0)[:, None].expand(3, 8))
+    z = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
+    cluster, w = generator.mapping.cluster_of(z), generator.mapping(z)
+    assert torch.equal(generator.latents(z), w)
+    assert torch.allclose(generator.latents(z, 0.0), cluster[:, None].float().expand(-1, 8))
+    assert torch.allclose(generator.latents(z, 0.5), (w + cluster[:, None]) / 2, atol=1e-6)
+    assert torch.allclose(generator.mean_w, torch.ones(8))
+
+
+def test_latents_choose_clusters_as_often_as_the_training_images_have_them():
+    mapping = build_generator(CLUSTERED, (16, 16), 1).mapping
+    mapping.shares.copy_(torch.tensor([0.5, 0.1, 0.4]))
+    z = torch.randn(20_000, 8, generator=torch.Generator().manual_seed(0))
+    counts = mapping.cluster_of(z).bincount(minlength=3) / len(z)
+    assert torch.allclose(counts, mapping.shares, atol=0.02)
+
+
+def test_the_cluster_changes_what_both_networks_say():
+    torch.manual_seed(0)
+    generator, critic = build_generator(CLUSTERED, (16, 16), 1), build_discriminator(CLUSTERED, (16, 16), 1)
+    z, images = torch.randn(1, 8).repeat(2, 1), torch.randn(1, 1, 16, 16).repeat(2, 1, 1, 1)
+    w = generator.mapping(z, torch.tensor([0, 2]))
+    assert not torch.allclose(w[0], w[1], atol=1e-2)
+    # One batch each, so that the deviation over the batch tells nothing.
+    first, second = (critic(images[:1], torch.tensor([c])) for c in (0, 2))
+    assert not torch.allclose(first, second, atol=1e-3)
+
+
+def test_centres_follow_the_mean_of_their_own_cluster():
+    generator = build_generator(CLUSTERED, (16, 16), 1)
+    cluster = torch.tensor([0, 0, 2])
+    w = torch.tensor([1.0, 3.0, 10.0])[:, None].expand(3, 8)
+    for _ in range(200):
+        generator.update_centres(w, cluster, decay=0.9)
+    assert torch.allclose(generator.centres[:, 0], torch.tensor([2.0, 0.0, 10.0]), atol=1e-4)
 
 
 def test_style_mixing_takes_late_layers_from_the_second_latent():

@@ -1,6 +1,7 @@
 """The training loop: every part learns, a run in two pieces equals a run in one, processes divide the batch."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -22,7 +23,8 @@ PARAMS = PretrainParams(
 ADAPTIVE = PARAMS.model_copy(
     update={"loss": "nonsaturating", "augment": AugmentParams(policy="ada", ada_images=200, ada_target=0.01)}
 )
-both = pytest.mark.parametrize("params", [PARAMS, ADAPTIVE], ids=["relativistic", "adaptive"])
+CLUSTERED = PARAMS.model_copy(update={"network": PARAMS.network.model_copy(update={"clusters": 3})})
+every = pytest.mark.parametrize("params", [PARAMS, ADAPTIVE, CLUSTERED], ids=["relativistic", "adaptive", "clustered"])
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,8 @@ def images():
 
 
 def make(images, params=PARAMS):
-    trainer = Trainer(images, params, 0, make_accelerator("cpu", "fp32"))
+    clusters = torch.arange(2 * len(images)).view(2, -1) % max(params.network.clusters, 1)
+    trainer = Trainer(images, params, 0, make_accelerator("cpu", "fp32"), clusters)
     return trainer, new_state(params, (16, 16), 1, 0, torch.device("cpu"))
 
 
@@ -41,7 +44,11 @@ def weights(state):
     )
 
 
-@both
+def taken(trainer, step):
+    return torch.cat([reals.images for reals in trainer._reals(step)])
+
+
+@every
 def test_a_run_in_two_pieces_equals_a_run_in_one(images, params):
     trainer, whole = make(images, params)
     list(trainer.run(whole))
@@ -56,7 +63,7 @@ def test_a_run_in_two_pieces_equals_a_run_in_one(images, params):
     assert torch.equal(weights(second), weights(whole))
 
 
-@both
+@every
 def test_every_parameter_moves_and_every_term_is_there(images, params):
     trainer, state = make(images, params)
     before = weights(state)
@@ -70,20 +77,29 @@ def test_every_parameter_moves_and_every_term_is_there(images, params):
         relativistic = params.loss == "relativistic"
         assert stuck == (["logit.bias"] if relativistic and name == "discriminator" else [])
     assert not torch.equal(before, weights(state))
-    assert state.augment_p == 1.0 if params is PARAMS else 0 < state.augment_p < 1
+    assert state.augment_p == 1.0 if params is not ADAPTIVE else 0 < state.augment_p < 1
 
 
 def test_accumulation_splits_the_same_batch_into_parts(images):
     plain = PARAMS.model_copy(update={"mirror": False})
     split, whole = make(images, plain.model_copy(update={"accumulate": 2}))[0], make(images, plain)[0]
-    assert torch.equal(torch.cat(split._reals(3)), torch.cat(whole._reals(3)))
-    assert [len(p) for p in split._reals(0)] == [4, 4]
+    assert torch.equal(taken(split, 3), taken(whole, 3))
+    assert [len(p.images) for p in split._reals(0)] == [4, 4]
 
 
 def test_each_pass_shows_every_image_once(images):
     trainer, _ = make(images, PARAMS.model_copy(update={"batch": 5, "mirror": False}))
-    seen = torch.cat([torch.cat(trainer._reals(step)) for step in range(4)])
+    seen = torch.cat([taken(trainer, step) for step in range(4)])
     assert torch.equal(seen.sum(dim=(1, 2, 3)).sort().values, images.sum(dim=(1, 2, 3)).sort().values)
+
+
+def test_a_mirrored_image_takes_the_cluster_of_its_mirror_image(images):
+    trainer, _ = make(images, CLUSTERED.model_copy(update={"batch": 20}))
+    trainer = dataclasses.replace(trainer, clusters=torch.stack([torch.arange(20), torch.arange(20) + 20]))
+    for reals in trainer._reals(0):
+        for image, cluster in zip(reals.images, reals.cluster, strict=True):
+            source = images[cluster % 20]
+            assert torch.equal(image, source.flip(2) if cluster >= 20 else source)
 
 
 def test_a_batch_that_does_not_divide_is_refused(images):
