@@ -13,7 +13,7 @@ from stages.common.params import SharedParams
 from stages.common.paths import publish, require, write_atomically
 from stages.common.progress import Progress
 from stages.common.samples import read_set
-from stages.common.tensors import to_images
+from stages.common.tensors import ImageBank, to_images
 from stages.common.tracking import Tracker
 from stages.common.weights import save_weights
 from stages.invert.encoder import Encoder, build_encoder, finetune, regress
@@ -66,9 +66,9 @@ def train_encoder(
 ) -> Encoder:
     """Both phases, logged under encoder/."""
     device = generator.device
-    reals = to_images(read_set(require(UNLABELED, "prepare")).images).to(device)
+    reals = ImageBank(read_set(require(UNLABELED, "prepare")).images, device)
     torch.manual_seed(seed)
-    encoder = build_encoder(generator, params.encoder, reals.shape[1]).to(device)
+    encoder = build_encoder(generator, params.encoder, reals.arrays.shape[3]).to(device)
     phases = {
         "regress": (regress(encoder, generator, params.encoder, seed), params.encoder.regress_steps),
         "finetune": (

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.common.device import seeded
+from stages.common.tensors import ImageBank
 from stages.common.weights import load_into, load_weights
 from stages.invert.losses import Weights, reconstruction_terms, weighted
 from stages.invert.params import EncoderParams
@@ -90,7 +91,7 @@ def regress(encoder: Encoder, generator: Generator, params: EncoderParams, seed:
 def finetune(
     encoder: Encoder,
     generator: Generator,
-    reals: Tensor,
+    reals: ImageBank,
     distance: Callable[[Tensor, Tensor], Tensor],
     weights: Weights,
     params: EncoderParams,
@@ -101,7 +102,7 @@ def finetune(
     optimiser = torch.optim.Adam(encoder.parameters(), lr=rate)
     for step in range(params.finetune_steps):
         torch.manual_seed(seeded(seed, 12, step).initial_seed())
-        images = reals[torch.randint(len(reals), (params.batch,), device=reals.device)]
+        images = reals[torch.randint(len(reals), (params.batch,))]
         ws = encoder(images)
         centre = ws.mean(dim=1, keepdim=True)
         terms = reconstruction_terms(generator.synthesis(ws), images, distance)

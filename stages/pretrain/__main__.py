@@ -16,7 +16,7 @@ from stages.common.params import SharedParams
 from stages.common.paths import publish, require, write_atomically
 from stages.common.samples import read_set
 from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
-from stages.common.tensors import to_images
+from stages.common.tensors import ImageBank
 from stages.common.tracking import Tracker
 from stages.pretrain.build import network_config, save_network
 from stages.pretrain.clusters import cluster_images, cluster_shares
@@ -39,7 +39,7 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     reals = read_set(require(UNLABELED, "prepare"))
     check(params, spec, len(reals))
     accelerator = make_accelerator(pick_device(shared.device).type, params.precision)
-    images = to_images(reals.images).to(accelerator.device)
+    images = ImageBank(reals.images, accelerator.device)
     clusters = find_clusters(images, params, shared.seed)
     trainer = Trainer(images, params, shared.seed, accelerator, clusters)
     features = build_features(params.measure.features, spec.channels, params.measure.inception_weights)
@@ -69,10 +69,10 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     work.clear()
 
 
-def find_clusters(images: Tensor, params: PretrainParams, seed: int) -> Tensor:
+def find_clusters(images: ImageBank, params: PretrainParams, seed: int) -> Tensor:
     """As `Trainer` takes them: without clusters, all images are in cluster 0."""
     if not params.network.clusters:
-        return torch.zeros(1, len(images), dtype=torch.long, device=images.device)
+        return torch.zeros(1, len(images), dtype=torch.long)
     return cluster_images(images, params.network.clusters, params.mirror, seed)
 
 

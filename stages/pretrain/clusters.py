@@ -7,22 +7,24 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-SIDE, COMPONENTS, RESTARTS = 16, 50, 3
+from stages.common.tensors import ImageBank
+
+SIDE, COMPONENTS, RESTARTS, CHUNK = 16, 50, 3, 1000
 
 
-def cluster_images(images: Tensor, clusters: int, mirror: bool, seed: int) -> Tensor:
+def cluster_images(images: ImageBank, clusters: int, mirror: bool, seed: int) -> Tensor:
     """The cluster of each image, and of its mirror image when those are trained on as well.
 
-    images (N, C, H, W) -> (1, N) or (2, N) int64 on the same device. K-means on the principal components of the
+    N images -> (1, N) or (2, N) int64 on the CPU. K-means on the principal components of the
     images, averaged down to about 16 pixels a side: crude, needing no network, and enough to part digits by shape.
     """
-    pooled = _shrink(images)
+    pooled = torch.cat([_shrink(images[start : start + CHUNK]).cpu() for start in range(0, len(images), CHUNK)])
     variants = [pooled, pooled.flip(3)] if mirror else [pooled]
-    points = torch.cat(variants).flatten(1).cpu().numpy()
+    points = torch.cat(variants).flatten(1).numpy()
     with threadpool_limits(1):  # the order of sums over threads would make the result a matter of chance
         reduced = PCA(min(COMPONENTS, *points.shape), random_state=seed).fit_transform(points)
         labels = KMeans(clusters, n_init=RESTARTS, random_state=seed).fit_predict(reduced)
-    return torch.from_numpy(labels).long().view(len(variants), len(images)).to(images.device)
+    return torch.from_numpy(labels).long().view(len(variants), len(images))
 
 
 def cluster_shares(labels: Tensor, clusters: int) -> Tensor:

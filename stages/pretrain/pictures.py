@@ -10,7 +10,8 @@ from stages.common.pictures import grid, save_png
 from stages.common.tensors import to_arrays
 from stages.pretrain.generator import Generator
 
-ROWS, COLUMNS = 8, 16
+COLUMNS = 16
+PICTURED = 8 * COLUMNS
 
 
 def picture_scale(size: tuple[int, int]) -> int:
@@ -27,13 +28,13 @@ def sample_images(generator: Generator, count: int, psi: float, seed: int, batch
 
 
 def draw_reals(path: Path, images: Tensor) -> Path:
-    """The first images of the set."""
-    return save_png(path, grid(to_arrays(images[: ROWS * COLUMNS]), COLUMNS, scale=picture_scale(_size(images))))
+    """These images, as they are."""
+    return save_png(path, grid(to_arrays(images), COLUMNS, scale=picture_scale(_size(images))))
 
 
 def draw_fakes(path: Path, generator: Generator, psi: float, seed: int) -> Path:
     """The same latents at every call with this seed."""
-    fakes = sample_images(generator, ROWS * COLUMNS, psi, seed)
+    fakes = sample_images(generator, PICTURED, psi, seed)
     return save_png(path, grid(to_arrays(fakes), COLUMNS, scale=picture_scale(_size(fakes))))
 
 

@@ -2,25 +2,26 @@
 
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
+from stages.common.tensors import ImageBank
 from stages.pretrain.distances import distances, extract
 from stages.pretrain.generator import Generator
 from stages.pretrain.params import MeasureParams
-from stages.pretrain.pictures import draw_fakes, draw_reals, sample_images
+from stages.pretrain.pictures import PICTURED, draw_fakes, draw_reals, sample_images
 
 TRUNCATED_PSI = 0.7
 
 
-def write_pictures(folder: Path, generator: Generator, reals: Tensor, seed: int) -> None:
+def write_pictures(folder: Path, generator: Generator, reals: ImageBank, seed: int) -> None:
     """reals.png, fakes.png (truncated) and fakes_untruncated.png."""
-    draw_reals(folder / "reals.png", reals)
+    draw_reals(folder / "reals.png", reals[:PICTURED])
     draw_fakes(folder / "fakes.png", generator, TRUNCATED_PSI, seed)
     draw_fakes(folder / "fakes_untruncated.png", generator, 1.0, seed)
 
 
 def measure(
-    generator: Generator, reals: Tensor, network: nn.Module, params: MeasureParams, seed: int
+    generator: Generator, reals: ImageBank, network: nn.Module, params: MeasureParams, seed: int
 ) -> dict[str, float]:
     """Distances of untruncated samples to the reals, in the feature space of `network`."""
     device = reals.device

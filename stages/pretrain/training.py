@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stages.common.device import seeded
 from stages.common.errors import UserError
+from stages.common.tensors import ImageBank
 from stages.pretrain.augment import Augment
 from stages.pretrain.losses import discriminator_loss, generator_loss, gradient_penalties
 from stages.pretrain.params import PretrainParams
@@ -34,10 +35,10 @@ class Reals:
 class Trainer:
     """What stays the same over all steps.
 
-    images: (N, C, H, W) in [-1, 1], on the device. clusters: (1, N), or (2, N) when mirror images have their own.
+    clusters: (1, N) of the N images, or (2, N) when mirror images have their own; on the CPU.
     """
 
-    images: Tensor
+    images: ImageBank
     params: PretrainParams
     seed: int
     accelerator: Accelerator
@@ -88,17 +89,17 @@ class Trainer:
             int(e): torch.randperm(count, generator=seeded(self.seed, 2, int(e))) for e in (positions // count).unique()
         }
         index = torch.stack([orders[int(p) // count][int(p) % count] for p in positions])
-        mine = index[self.accelerator.process_index :: self.accelerator.num_processes].to(self.images.device)
+        mine = index[self.accelerator.process_index :: self.accelerator.num_processes]
         return [self._take(part) for part in mine.split(self.part_size)]
 
     def _take(self, index: Tensor) -> Reals:
         """These images, half of them mirrored if the params say so."""
-        images = self.images[index]
-        if not self.params.mirror:
-            return Reals(images, self.clusters[0, index])
-        chosen = torch.rand(len(images), device=images.device) < 0.5
-        images = torch.where(chosen[:, None, None, None], images.flip(3), images)
-        return Reals(images, torch.where(chosen, self.clusters[-1, index], self.clusters[0, index]))
+        images, cluster = self.images[index], self.clusters[0, index]
+        if self.params.mirror:
+            chosen = torch.rand(len(index)) < 0.5
+            images = torch.where(chosen.to(images.device)[:, None, None, None], images.flip(3), images)
+            cluster = torch.where(chosen, self.clusters[-1, index], cluster)
+        return Reals(images, cluster.to(images.device))
 
     def _update_generator(
         self, state: TrainingState, reals: list[Reals], augment: Augment

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from stages.common.affine import AffineParams
+from stages.common.tensors import ImageBank
 from stages.invert.encoder import build_encoder, finetune, regress
 from stages.invert.inversion import invert
 from stages.invert.losses import Weights, reconstruction_terms, weighted
@@ -88,7 +90,8 @@ def test_encoder_learns_the_latents_of_generated_images(generator):
 def test_second_phase_moves_every_part_of_the_encoder(generator):
     encoder = build_encoder(generator, ENCODER, 1)
     before = {name: p.clone() for name, p in encoder.named_parameters()}
-    terms = list(finetune(encoder, generator, torch.rand(10, 1, 16, 16), pixel_distance, Weights(1, 1, 1), ENCODER, 0))
+    reals = ImageBank(np.full((10, 16, 16, 1), 200, np.uint8), torch.device("cpu"))
+    terms = list(finetune(encoder, generator, reals, pixel_distance, Weights(1, 1, 1), ENCODER, 0))
     assert len(terms) == ENCODER.finetune_steps
     assert {"perceptual", "pixel", "start"} == set(terms[0])
     assert not [name for name, p in encoder.named_parameters() if torch.equal(p, before[name])]

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from stages.common.tensors import ImageBank, to_arrays
 from stages.pretrain.clusters import cluster_images, cluster_shares
 
 
@@ -12,7 +13,8 @@ def images():
     base = torch.full((3, 1, 32, 32), -1.0)
     base[0, :, :, :16] = base[1, :, :16] = base[2, :, 8:24, 8:24] = 1.0
     noise = torch.randn(30, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    return base.repeat_interleave(10, dim=0) + 0.3 * noise
+    pixels = base.repeat_interleave(10, dim=0) + 0.3 * noise
+    return ImageBank(to_arrays(pixels), torch.device("cpu"))
 
 
 def test_images_of_a_kind_share_a_cluster(images):

@@ -3,10 +3,12 @@
 import copy
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from stages.common.errors import UserError
+from stages.common.tensors import ImageBank
 from stages.pretrain.params import AugmentParams, NetworkParams, PenaltyParams, PretrainParams
 from stages.pretrain.run import due, make_accelerator
 from stages.pretrain.state import new_state
@@ -29,7 +31,8 @@ every = pytest.mark.parametrize("params", [PARAMS, ADAPTIVE, CLUSTERED], ids=["r
 
 @pytest.fixture(scope="module")
 def images():
-    return torch.rand(20, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    arrays = np.random.default_rng(1).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
+    return ImageBank(arrays, torch.device("cpu"))
 
 
 def make(images, params=PARAMS):
@@ -90,7 +93,7 @@ def test_accumulation_splits_the_same_batch_into_parts(images):
 def test_each_pass_shows_every_image_once(images):
     trainer, _ = make(images, PARAMS.model_copy(update={"batch": 5, "mirror": False}))
     seen = torch.cat([taken(trainer, step) for step in range(4)])
-    assert torch.equal(seen.sum(dim=(1, 2, 3)).sort().values, images.sum(dim=(1, 2, 3)).sort().values)
+    assert torch.equal(seen.sum(dim=(1, 2, 3)).sort().values, images[:].sum(dim=(1, 2, 3)).sort().values)
 
 
 def test_a_mirrored_image_takes_the_cluster_of_its_mirror_image(images):
@@ -98,7 +101,7 @@ def test_a_mirrored_image_takes_the_cluster_of_its_mirror_image(images):
     trainer = dataclasses.replace(trainer, clusters=torch.stack([torch.arange(20), torch.arange(20) + 20]))
     for reals in trainer._reals(0):
         for image, cluster in zip(reals.images, reals.cluster, strict=True):
-            source = images[cluster % 20]
+            (source,) = images[cluster[None] % 20]
             assert torch.equal(image, source.flip(2) if cluster >= 20 else source)
 
 
