@@ -49,14 +49,15 @@ def use(name: str, settings: list[dict[str, Any]], into: Path | None) -> None:
         _show_changes(apply_overlay(PARAMS, overlay))
         return
     count = copy_project(Path.cwd(), into)
-    _show_changes(apply_overlay(into / PARAMS, _with_absolute_path(overlay)))
+    overlay = _with_absolute_path(merged(read_yaml(PARAMS), overlay), overlay)
+    _show_changes(apply_overlay(into / PARAMS, overlay))
     start_repository(into)
     print(f"{count} files copied; next: cd {into} && dvc repro")
 
 
-def _with_absolute_path(overlay: dict[str, Any]) -> dict[str, Any]:
-    """The overlay for a copy elsewhere: a relative `prepare.path` was meant from here."""
-    path = overlay.get("prepare", {}).get("path")
+def _with_absolute_path(whole: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """The overlay for a copy elsewhere: a relative `prepare.path` in the whole params was meant from here."""
+    path = whole.get("prepare", {}).get("path")
     return merged(overlay, {"prepare": {"path": str(Path(path).resolve())}}) if path else overlay
 
 

@@ -21,7 +21,7 @@ from stages.common.tracking import Tracker
 from stages.pretrain.build import network_config, save_network
 from stages.pretrain.clusters import cluster_images, cluster_shares
 from stages.pretrain.features import build_features
-from stages.pretrain.generator import start_size
+from stages.pretrain.generator import channels_at, doublings, start_size
 from stages.pretrain.params import PretrainParams
 from stages.pretrain.report import measure, write_pictures
 from stages.pretrain.run import Run, make_accelerator
@@ -91,6 +91,11 @@ def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
         start_size(spec.size)
     except ValueError as error:
         raise UserError(f"prepare.resize: {error}") from error
+    finest = doublings(spec.size)
+    if not channels_at(finest, params.network.channel_base, 1):
+        raise UserError(
+            f"pretrain.network.channel_base: {params.network.channel_base} must be at least {4 * 2**finest}"
+        )
 
 
 def describe(state: object, spec: DatasetSpec, count: int, trainer: Trainer, resumed: bool) -> None:

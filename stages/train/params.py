@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stages.common.affine import AffineParams
 from stages.common.params import Params
@@ -33,7 +33,13 @@ class UNetParams(Params):
     patch: Literal[1, 2, 4] = 2
     """Side of the pixel squares that are folded into channels before the first level, and unfolded after the last."""
     norm: Literal["batch", "group"] = "batch"
-    """Normalisation after each convolution."""
+    """Normalisation after each convolution; groups of 8 channels."""
+
+    @model_validator(mode="after")
+    def _groups_of_eight(self) -> "UNetParams":
+        if self.norm == "group" and self.width >= 8 and self.width % 8:
+            raise ValueError(f"norm: group needs a width that is a multiple of 8, not {self.width}")
+        return self
 
 
 class DeepLabParams(Params):

@@ -121,8 +121,13 @@ def test_the_command_makes_a_copy_that_dvc_can_run_and_leaves_the_original_alone
     assert repro.returncode == 0, repro.stderr
 
 
-def test_a_relative_image_folder_stays_the_same_folder_in_a_copy(project, tmp_path):
-    done = preset(project, "smoke", "--into", str(tmp_path / "copy"), "--set", "prepare.path=images")
+@pytest.mark.parametrize("given", ["--set", "params.yaml"])
+def test_a_relative_image_folder_stays_the_same_folder_in_a_copy(project, tmp_path, given):
+    arguments = ["--set", "prepare.path=images"]
+    if given == "params.yaml":
+        assert preset(project, "smoke", *arguments).returncode == 0
+        arguments = []
+    done = preset(project, "smoke", "--into", str(tmp_path / "copy"), *arguments)
     assert done.returncode == 0, done.stderr
     params = yaml.safe_load((tmp_path / "copy" / "params.yaml").read_text())
     assert params["prepare"]["path"] == str(project / "images")
