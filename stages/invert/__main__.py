@@ -38,8 +38,7 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     distance = build_perceptual(params.perceptual, critic, params.backbone_weights).to(device)
     labeled = read_set(require(LABELED, "prepare"))
     images, masks = to_images(labeled.images).to(device), torch.from_numpy(labeled.require_masks()).to(device)
-    moved = params.views
-    views, view_masks, source = make_views(images, masks, moved.copies, moved.affine, moved.mirror, shared.seed)
+    views, view_masks, source = make_views(images, masks, params.views.copies, params.views.affine, shared.seed)
     print(f"invert: {len(labeled)} labelled images in {len(views)} views, on {device}", flush=True)
     weights = Weights(params.optimise.perceptual_weight, params.optimise.pixel_weight, params.optimise.start_weight)
     encoder = train_encoder(generator, distance, weights, params, shared.seed, track).to(device)

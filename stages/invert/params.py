@@ -33,13 +33,9 @@ class OptimiseParams(Params):
 
 
 class ViewParams(Params):
-    """Moved copies of each labelled image, inverted like the image itself: more latents from the same labels.
-
-    They help where the GAN knows moved images, and harm where it saw aligned ones alone.
-    """
+    """Moved copies of each labelled image, inverted like the image itself: more latents from the same labels."""
 
     copies: int = Field(default=0, ge=0)
-    mirror: bool = False  # the mirror images too: for a GAN trained with `mirror`, and classes with no left and right
     affine: AffineParams = AffineParams()
 
 

@@ -113,7 +113,7 @@ def test_views_move_image_and_mask_together():
     images = torch.full((1, 1, 32, 32), -1.0)
     images[0, 0, 10:20, 8:14] = 1.0
     masks = (images[:, 0] > 0).to(torch.uint8) * 3
-    views, moved, source = make_views(images, masks, 6, AffineParams(rotate=30, shift=0.1), mirror=False, seed=0)
+    views, moved, source = make_views(images, masks, 6, AffineParams(rotate=30, shift=0.1), seed=0)
     assert views.shape[0] == 7
     assert source.tolist() == [0] * 7
     assert torch.equal(views[0], images[0])
@@ -121,14 +121,6 @@ def test_views_move_image_and_mask_together():
         agree = ((view[0] > 0) == (mask == 3)).float().mean()
         assert agree > 0.97
     assert not torch.equal(moved[1], moved[2])
-
-
-def test_mirror_views_are_the_mirror_images_of_all_others():
-    images, masks = torch.rand(2, 1, 8, 8), torch.randint(0, 3, (2, 8, 8), dtype=torch.uint8)
-    views, moved, source = make_views(images, masks, 1, AffineParams(rotate=30), mirror=True, seed=0)
-    assert source.tolist() == [0, 1, 0, 1, 0, 1, 0, 1]
-    assert torch.equal(views[4:], views[:4].flip(3))
-    assert torch.equal(moved[4:], moved[:4].flip(2))
 
 
 def test_perceptual_distance_is_zero_at_home_symmetric_and_has_gradients():
