@@ -33,7 +33,10 @@ class OptimiseParams(Params):
 
 
 class ViewParams(Params):
-    """Moved copies of each labelled image, inverted like the image itself: more latents from the same labels."""
+    """Moved copies of each labelled image, inverted like the image itself: more latents from the same labels.
+
+    They help where the GAN knows moved images, and harm where it saw aligned ones alone.
+    """
 
     copies: int = Field(default=0, ge=0)
     affine: AffineParams = AffineParams()
