@@ -33,4 +33,4 @@ def check_values(values: dict[str, Any], path: Path) -> None:
         if section in SharedParams.model_fields:
             parse(SharedParams, {section: content}, path, "")
         elif cls := section_class(section):
-            parse(cls, content or {}, path, section)
+            parse(cls, {} if content is None else content, path, section)

@@ -28,13 +28,19 @@ def copy_project(root: Path, target: Path) -> int:
 
 
 def project_files(root: Path) -> list[str]:
-    """The files of the checkout, tracked or neither tracked nor ignored, without what a run makes."""
+    """The files of the checkout, tracked or neither tracked nor ignored, without what a run makes and without images.
+
+    A folder with a `dataset.yaml` is somebody's data: `prepare.path` names it, wherever it is.
+    """
     listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-    return [name for name in listed.split("\0") if name and _wanted(root, name)]
+    names = [name for name in listed.split("\0") if name and (root / name).is_file()]
+    data = {str(Path(name).parent) for name in names if Path(name).name == "dataset.yaml"}
+    return [name for name in names if _wanted(name, data)]
 
 
-def _wanted(root: Path, name: str) -> bool:
-    return name.split("/")[0] not in LEFT_OUT and (root / name).is_file()
+def _wanted(name: str, data: set[str]) -> bool:
+    inside = {str(parent) for parent in Path(name).parents}
+    return name.split("/")[0] not in LEFT_OUT and not inside & data
 
 
 def start_repository(root: Path) -> None:

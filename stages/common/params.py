@@ -48,7 +48,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; run from the project folder, where params.yaml is")
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text; save it in that encoding") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
@@ -66,7 +68,8 @@ def load_params(section: str, cls: type[Section], path: Path | None = None) -> t
     shared_keys = set(SharedParams.model_fields)
     _refuse_unknown(path, "", set(content), shared_keys | set(stage_names()))
     shared = parse(SharedParams, {k: v for k, v in content.items() if k in shared_keys}, path, "")
-    return parse(cls, content.get(section) or {}, path, section), shared
+    values = content.get(section)
+    return parse(cls, {} if values is None else values, path, section), shared
 
 
 def parse(cls: type[Section], values: Any, path: Path, prefix: str) -> Section:

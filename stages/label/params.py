@@ -1,10 +1,12 @@
 """Parameters of the label generator."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from stages.common.params import Params
+
+Width = Annotated[int, Field(ge=1)]
 
 
 class LabelParams(Params):
@@ -13,7 +15,7 @@ class LabelParams(Params):
     task: Literal["segmentation"] = "segmentation"
     members: int = Field(default=10, ge=2)  # their disagreement is the uncertainty
     context: bool = False  # give every pixel the means of all feature maps beside the features at its place
-    hidden: tuple[int, int] = (128, 32)
+    hidden: tuple[Width, Width] = (128, 32)  # units of the two hidden layers
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training
     steps: int = Field(default=1500, ge=1)
     batch: int = Field(default=256, ge=2)  # pixels a member and step

@@ -25,7 +25,7 @@ from stages.pretrain.generator import channels_at, doublings, start_size
 from stages.pretrain.params import PretrainParams
 from stages.pretrain.report import measure, write_pictures
 from stages.pretrain.run import Run, make_accelerator
-from stages.pretrain.state import new_state
+from stages.pretrain.state import TrainingState, new_state
 from stages.pretrain.training import Trainer
 
 UNLABELED = Path("data/prepare/unlabeled")
@@ -98,10 +98,10 @@ def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
         )
 
 
-def describe(state: object, spec: DatasetSpec, count: int, trainer: Trainer, resumed: bool) -> None:
+def describe(state: TrainingState, spec: DatasetSpec, count: int, trainer: Trainer, resumed: bool) -> None:
     """The start line."""
-    sizes = [sum(p.numel() for p in getattr(state, name).parameters()) / 1e6 for name in ("generator", "discriminator")]
-    begin = f"going on at step {state.step}" if resumed else "from the start"  # type: ignore[attr-defined]
+    sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (state.generator, state.discriminator)]
+    begin = f"going on at step {state.step}" if resumed else "from the start"
     print(
         f"pretrain: {count} images of {spec.size[0]}x{spec.size[1]}x{spec.channels} on {trainer.accelerator.device}, "
         f"generator {sizes[0]:.2f} M and discriminator {sizes[1]:.2f} M parameters, {trainer.steps} steps, {begin}",

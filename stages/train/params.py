@@ -1,6 +1,6 @@
 """The section `train` of params.yaml."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -56,7 +56,7 @@ class TrainParams(Params):
     """`unet`, `deeplabv3`, or `auto`: the U-Net below 128 pixels of height or width, DeepLab-V3 from there on."""
     unet: UNetParams = UNetParams()
     deeplab: DeepLabParams = DeepLabParams()
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
     """One model each; the shared seed is added."""
     steps: int = Field(default=600, ge=1)
     """Weight updates of each seed."""

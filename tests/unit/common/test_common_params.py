@@ -36,6 +36,7 @@ def test_a_section_and_the_shared_keys_are_read(tmp_path):
         ("pretrian: {}", "pretrian is not a known key; did you mean pretrain?"),
         ("pretrain: {inner: {width: 0}}", "pretrain.inner.width: input should be greater than or equal to 1 (found 0)"),
         ("device: gpu", "device: input should be 'auto', 'cpu' or 'cuda' (found 'gpu')"),
+        ("pretrain: 0", "pretrain: input should be a valid dictionary"),
         ("- 1", "expected `key: value` pairs at the top"),
         ("a: [1", "not valid YAML"),
     ],
@@ -45,6 +46,13 @@ def test_each_mistake_is_one_sentence_that_names_it(tmp_path, text, sentence):
         load_params("pretrain", PretrainParams, write(tmp_path, text))
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes("pretrain: {name: blüten}".encode("latin-1"))
+    with pytest.raises(UserError, match=r"params\.yaml: not UTF-8 text"):
+        load_params("pretrain", PretrainParams, path)
 
 
 def test_a_missing_file_is_named(tmp_path):

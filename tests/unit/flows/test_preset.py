@@ -92,6 +92,9 @@ def project(params: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_scratch_copy_has_the_code_without_data_locks_and_ignored_files(project, tmp_path):
     copy = tmp_path / "copy"
+    (project / "mydata" / "unlabeled").mkdir(parents=True)
+    for name in ("dataset.yaml", "unlabeled/a.png"):
+        (project / "mydata" / name).touch()
     assert copy_project(project, copy) == 6
     found = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
     assert found == {".gitignore", "code.py", "new.py", "dvc.yaml", "params.yaml", "presets/smoke.yaml"}
