@@ -34,7 +34,7 @@ def project_files(root: Path) -> list[str]:
     """
     listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
     names = [name for name in listed.split("\0") if name and (root / name).is_file()]
-    data = {str(Path(name).parent) for name in names if Path(name).name == "dataset.yaml"}
+    data = {str(Path(name).parent) for name in names if name.endswith("/dataset.yaml")}
     return [name for name in names if _wanted(name, data)]
 
 

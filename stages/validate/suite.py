@@ -133,10 +133,8 @@ def class_expectations(write: Writer, bounds: Bounds, spec: DatasetSpec) -> list
 def verdict_suite(params: ValidateParams) -> list[Any]:
     """What is asked of the outcome: a row a sample, columns `accepted` and `quarantined` of 0 and 1."""
     write, total, mean = Writer(params), "ExpectColumnSumToBeBetween", "ExpectColumnMeanToBeBetween"
-    enough, few = (
-        "Enough samples are accepted to train on.",
-        ("Few samples are in quarantine; many near duplicates mean that GAN or encoder learnt too briefly."),
-    )
+    enough = "Enough samples are accepted to train on."
+    few = "Few samples are in quarantine; many near duplicates mean that GAN or encoder learnt too briefly."
     return [
         write.whole("enough_accepted", enough, total, column="accepted", min_value=params.min_accepted),
         write.whole("few_quarantined", few, mean, column="quarantined", max_value=params.max_quarantined),

@@ -110,6 +110,11 @@ def preset(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
+def test_a_dataset_yaml_beside_the_code_does_not_hide_the_code(project, tmp_path):
+    (project / "dataset.yaml").touch()
+    assert copy_project(project, tmp_path / "copy") == 7
+
+
 def test_the_command_makes_a_copy_that_dvc_can_run_and_leaves_the_original_alone(project, tmp_path):
     copy = tmp_path / "copy"
     done = preset(project, "smoke", "--into", str(copy), "--set", "seed=5", "--set", "toy.nested.name=b")
