@@ -17,6 +17,7 @@ from stages.common.errors import (
     ValidationFailedError,
 )
 from stages.common.params import Params, load_params
+from stages.common.recipes import check_recipe
 from stages.common.tracking import tracking
 
 RecipeOption = Annotated[str, typer.Option(help="Which training set to make or use, for example gan or gan+real.")]
@@ -54,6 +55,8 @@ def _guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str
     tags = {"stage": stage, "kind": "stage"} | ({"recipe": str(arguments[0])} if arguments else {})
     tags |= {key: os.environ[key] for key in ("DVC_EXP_NAME",) if key in os.environ}
     try:
+        if arguments:
+            check_recipe(str(arguments[0]))
         params, shared = load_params(stage, cls)
         with tracking(name, tags, main_process=os.environ.get("RANK", "0") == "0") as tracker:
             tracker.params({"seed": shared.seed, stage: params.model_dump(mode="json")})
@@ -64,7 +67,7 @@ def _guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str
     except ValidationFailedError as error:
         _leave(f"validation failed: {error}", EXIT_VALIDATION_FAILED)
     except KeyboardInterrupt:
-        _leave("interrupted; run the same command to go on", EXIT_INTERRUPTED)
+        _leave("interrupted; the same command goes on from the last saved state", EXIT_INTERRUPTED)
     print(f"{name}: done in {time.monotonic() - started:.1f} s", flush=True)
 
 

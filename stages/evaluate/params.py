@@ -1,12 +1,9 @@
 """The section `evaluate` of params.yaml."""
 
-from typing import Annotated
-
 from pydantic import Field, field_validator
 
 from stages.common.params import Params
-
-RecipeName = Annotated[str, Field(pattern=r"^[a-z_]+(\+[a-z_]+)*$")]
+from stages.common.recipes import Recipe
 
 
 class RegistryParams(Params):
@@ -19,9 +16,9 @@ class RegistryParams(Params):
 class EvaluateParams(Params):
     """Which training sets are compared, and how the comparison is shown."""
 
-    recipes: tuple[RecipeName, ...] = Field(("real", "gan", "gan+real"), min_length=1)
+    recipes: tuple[Recipe, ...] = Field(("real", "gan", "gan+real"), min_length=1)
     """The recipes to compare, in the order of tables and charts; one without models is left out and said to be."""
-    baseline: RecipeName = "real"
+    baseline: Recipe = "real"
     """The recipe that the others have to beat."""
     batch: int = Field(64, ge=1)
     """Images in one forward pass; changes speed and memory, not the scores."""

@@ -10,20 +10,19 @@ from stages.common.cli import run_recipe_stage
 from stages.common.params import SharedParams
 from stages.common.paths import publish, write_atomically
 from stages.common.pictures import overlay, save_png, strips
+from stages.common.recipes import JOIN
 from stages.common.samples import read_set
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.generate.params import GenerateParams
-from stages.generate.recipes import GENERATED, JOIN, check_recipe, write_join, write_real
+from stages.generate.recipes import GENERATED, write_join, write_real
 
 REPORTS = Path("reports/generate")
-RECIPES = ("real", "gan")
 PICTURES = 16
 
 
 def main(params: GenerateParams, shared: SharedParams, track: Tracker, recipe: str) -> None:
     """Make the set, then its pictures and figures."""
-    check_recipe(recipe, RECIPES)
     out, reports = GENERATED / recipe, REPORTS / recipe
     index = make_set(out, recipe, params, shared)
     if index is None:

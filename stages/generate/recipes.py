@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.common.errors import UserError
 from stages.common.paths import require
+from stages.common.recipes import JOIN
 from stages.common.samples import Sample, iterate_samples, read_index, write_index, write_set
 
 LABELED, GENERATED = Path("data/prepare/labeled"), Path("data/generate")
-JOIN = "+real"
 
 
 def real_samples(labeled: Path) -> Iterator[Sample]:
@@ -49,11 +48,3 @@ def write_join(folder: Path, recipe: str, shard_size: int) -> pd.DataFrame:
     real["shard"] = "real-" + real["shard"]
     rows = pd.concat([index, real], ignore_index=True).to_dict("records")
     return write_index(folder, [{str(name): value for name, value in row.items()} for row in rows])
-
-
-def check_recipe(recipe: str, known: tuple[str, ...]) -> None:
-    """Raises UserError for a recipe that nothing here makes."""
-    base = recipe.removesuffix(JOIN)
-    if base not in known or recipe == f"real{JOIN}":
-        joins = ", ".join(f"{name}{JOIN}" for name in known if name != "real")
-        raise UserError(f"--recipe: no recipe {recipe}; known here: {', '.join(known)}, {joins}")

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import torch
 
-from stages.common.errors import UserError
 from stages.common.masks import main_class
 from stages.common.samples import Sample, read_set, write_set
 from stages.common.tensors import to_arrays
@@ -109,10 +108,3 @@ def test_a_join_holds_both_sets_whole(tmp_path, monkeypatch):
     assert found.index["key"].tolist() == index["key"].tolist()
     assert len(found.require_masks()) == 8
     pd.testing.assert_frame_equal(found.index, index)
-
-
-def test_unknown_recipes_are_refused_in_one_sentence():
-    for name in ("gam", "real+real"):
-        with pytest.raises(UserError, match="no recipe"):
-            recipes.check_recipe(name, ("real", "gan"))
-    recipes.check_recipe("gan+real", ("real", "gan"))
