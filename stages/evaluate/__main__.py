@@ -39,7 +39,7 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
         samples = accepted_samples(root, recipe)
         evaluated.append(evaluate_recipe(recipe, samples, paths, seed, test, spec, device, params.batch))
     scores = [each.scores for each in evaluated]
-    verdict = judge(scores, params.baseline)
+    verdict = judge(scores, params.baseline, len(test))
     best = next(each for each in evaluated if each.scores.recipe == verdict.winner)
     track.metrics(flat(best.scores))
     track.call(lambda mlflow: log_recipes(mlflow, scores))

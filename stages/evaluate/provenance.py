@@ -37,6 +37,8 @@ def describe(
     """Everything about this run and the data it judged."""
     tags = git_tags()
     commit = tags.get("git.commit", "not in a git repository")
+    if origin := tags.get("git.origin"):
+        commit = f"a scratch copy of {origin}, there {commit}"
     changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
     facts = {"commit": commit + changed, "device": device, "system": platform.platform(terse=True)}
     return Provenance(

@@ -30,7 +30,7 @@ def made_findings(
         "scores": scores,
         "missing": (),
         "baseline": "real",
-        "verdict": judge(scores, "real"),
+        "verdict": judge(scores, "real", 40),
         "chosen": {s.recipe: s.seeds[0] for s in scores},
         "test_images": 40,
         "evidence": read_evidence(root, [s.recipe for s in scores]),
