@@ -6,6 +6,7 @@ folder of its own and starts clean.
 
 import io
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,26 @@ import torch
 
 from stages.common.paths import project_root, write_atomically
 
+SAVE_SECONDS = 300.0
+
 
 class WorkFolder:
     """Keeps what a stage has done so far under the digest of its params and inputs."""
 
     def __init__(self, stage: str, digest: str, root: Path | None = None) -> None:
         self.path = (root or project_root()) / ".work" / stage / digest
+        self.saved_at = time.monotonic()
+
+    def overdue(self) -> bool:
+        """Whether five minutes went by without saving: on a slow machine, a count of steps alone comes too seldom."""
+        return time.monotonic() - self.saved_at > SAVE_SECONDS
 
     def save(self, state: dict[str, Any], name: str = "state.pt") -> None:
         """Write tensors, numbers, strings and containers of them, atomically."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_atomically(self.path / name, buffer.getvalue())
+        self.saved_at = time.monotonic()
 
     def load(self, name: str = "state.pt") -> dict[str, Any] | None:
         """What was saved last, on the CPU; None when nothing was."""

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TypeVar
 
 Item = TypeVar("Item")
+QUIET_SECONDS = 60.0
 
 
 class Progress:
-    """Rewrites one line on a terminal; without one it prints a line at the start of each tenth of the work."""
+    """Rewrites one line on a terminal; without one it prints a line at each tenth of the work, and every minute."""
 
     def __init__(self, label: str, total: int, start: int = 0, unit: str = "step") -> None:
         self.label, self.total, self.first, self.unit = label, total, start, unit
         self.begun = time.monotonic()
-        self.drawn = 0.0
+        self.drawn = self.begun
         self.tenth = start * 10 // max(total, 1)
         self.terminal = sys.stderr.isatty()
 
@@ -25,8 +26,9 @@ class Progress:
         if self.terminal and (now - self.drawn > 0.2 or done >= self.total):
             print(f"\r{self.line(done, now, terms)}\033[K", end="", file=sys.stderr, flush=True)
             self.drawn = now
-        elif not self.terminal and tenth > self.tenth:
+        elif not self.terminal and (tenth > self.tenth or now - self.drawn > QUIET_SECONDS):
             print(self.line(done, now, terms), file=sys.stderr, flush=True)
+            self.drawn = now
         self.tenth = tenth
         if self.terminal and done >= self.total:
             print(file=sys.stderr)

@@ -61,7 +61,7 @@ class Job:
                 loss = float(losses.mean())
                 progress.update(state.step, {"loss": loss})
                 self.track.metrics({f"label/{name}_loss": loss}, step=state.step)
-            if state.step % self.params.save_every == 0:
+            if state.step % self.params.save_every == 0 or self.work.overdue():
                 self.work.save(state.save(), f"{name}.pt")
         return state.ensemble.eval()
 

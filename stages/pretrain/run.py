@@ -49,7 +49,7 @@ class Run:
         params, batch = self.trainer.params, self.trainer.params.batch
         self.pictures.mkdir(parents=True, exist_ok=True)
         progress = Progress("pretrain", self.trainer.steps, self.state.step)
-        averages = RunningTerms()
+        averages, shown = RunningTerms(), dict[str, float]()
         for terms in self.trainer.run(self.state):
             images = self.state.step * batch
             averages.add(terms)
@@ -58,10 +58,10 @@ class Run:
             if self.state.step % params.log_every == 0 or self.state.step == self.trainer.steps:
                 shown = averages.take()
                 self._log(shown, images)
-                progress.update(self.state.step, {k: shown[k] for k in ("generator", "discriminator")})
+            progress.update(self.state.step, {k: shown[k] for k in ("generator", "discriminator") if k in shown})
             if due(images, batch, params.sample_every):
                 draw_fakes(self.pictures / f"fakes_{images:08d}.png", self.state.average, 1.0, self.trainer.seed)
-            if due(images, batch, params.save_every):
+            if due(images, batch, params.save_every) or self.work.overdue():
                 self.work.save(self.state.save())
         if self.main_process:
             self.work.save(self.state.save())

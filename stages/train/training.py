@@ -62,6 +62,9 @@ class Store(Protocol):
     def load(self, name: str = ...) -> dict[str, Any] | None:
         """What was written last, or None."""
 
+    def overdue(self) -> bool:
+        """Whether the last writing was too long ago."""
+
 
 OnStep = Callable[[int, Outcome], None]
 
@@ -158,7 +161,7 @@ def train_seed(run: SeedRun, store: Store, on_step: OnStep) -> Outcome:
         step = run.outcome.step
         if step % params.validate_every == 0 or step == params.steps:
             run.look()
-        if step % params.save_every == 0 or run.done():
+        if step % params.save_every == 0 or run.done() or store.overdue():
             run.outcome.seconds = before + time.monotonic() - since
             store.save(run.state_dict(), name)
         on_step(step, run.outcome)
