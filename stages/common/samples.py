@@ -126,12 +126,22 @@ def read_index(folder: Path) -> pd.DataFrame:
 
 
 def iterate_samples(folder: Path, keys: set[str] | None = None) -> Iterator[Sample]:
-    """Samples in the order of the index; only those whose key is in `keys`, when given."""
+    """Samples in the order of the index; only those whose key is in `keys`, when given.
+
+    Raises UserError naming the shard that is missing or damaged.
+    """
     for shard in dict.fromkeys(read_index(folder)["shard"]):
-        with tarfile.open(folder / shard) as archive:
+        yield from _shard_samples(folder / shard, keys)
+
+
+def _shard_samples(shard: Path, keys: set[str] | None) -> Iterator[Sample]:
+    try:
+        with tarfile.open(shard) as archive:
             for key, record in _records(archive):
                 if keys is None or key in keys:
                     yield _decode(key, record)
+    except (tarfile.TarError, OSError, SyntaxError, ValueError, KeyError) as error:
+        raise UserError(f"{shard}: missing or damaged ({error}); delete its folder and run `dvc repro`") from error
 
 
 def _records(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:

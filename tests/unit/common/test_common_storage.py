@@ -119,3 +119,32 @@ def test_publish_replaces_whole_or_not_at_all(tmp_path):
 def test_a_missing_input_names_the_stage_that_makes_it(tmp_path):
     with pytest.raises(UserError, match="dvc repro label"):
         require(tmp_path / "x", "label")
+
+
+def test_a_damaged_or_missing_shard_is_one_sentence(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (32, 32, 1), np.uint8)
+    write_set(tmp_path, [Sample(f"k{i}", image) for i in range(20)])
+    shard = tmp_path / "shard-000000.tar"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"shard-000000\.tar: missing or damaged"):
+        read_set(tmp_path)
+    zeroed = bytearray(whole)
+    zeroed[560:900] = bytes(340)
+    shard.write_bytes(bytes(zeroed))
+    with pytest.raises(UserError, match=r"shard-000000\.tar: missing or damaged"):
+        read_set(tmp_path)
+    shard.unlink()
+    with pytest.raises(UserError, match=r"shard-000000\.tar: missing or damaged"):
+        read_set(tmp_path)
+
+
+def test_a_saving_is_overdue_after_five_minutes(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("stages.common.checkpoint.time.monotonic", lambda: now[0])
+    work = WorkFolder("stage", "abc", tmp_path)
+    assert not work.overdue()
+    now[0] += 301
+    assert work.overdue()
+    work.save({"step": 1})
+    assert not work.overdue()
