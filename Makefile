@@ -7,6 +7,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := true
 SMOKE := .local/smoke
+DB ?= $(CURDIR)/.local/mlflow.db
 
 .DEFAULT_GOAL := help
 .PHONY: help install repro smoke flow ui preset test lint
@@ -37,7 +38,7 @@ flow: install ## Run the pipeline as a Prefect flow: stages side by side, retrie
 
 ui: install ## MLflow on http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port 5000 \
-		--workers 1 --backend-store-uri sqlite:///$(CURDIR)/.local/mlflow.db
+		--workers 1 --backend-store-uri sqlite:///$(abspath $(DB))
 
 preset: install ## Apply presets/NAME.yaml to params.yaml: make preset NAME=faces64
 	python -m flows.preset $(NAME)

@@ -81,7 +81,7 @@ def parse(cls: type[Section], values: Any, path: Path, prefix: str) -> Section:
 
 
 def _refuse_unknown(path: Path, prefix: str, found: set[str], known: set[str]) -> None:
-    for key in sorted(found - known):
+    for key in sorted(map(str, found - known)):
         raise UserError(f"{path}: {_join(prefix, key)} is not a known key{_hint(key, known)}")
 
 

@@ -98,7 +98,8 @@ def _failure(expectation: Any, result: Any, named_by: list[str]) -> tuple[bool, 
     broken = result.result.get("unexpected_index_list") or []
     rows = [" ".join(str(row[column]) for column in named_by if row[column] != "") for row in broken]
     shown = ", ".join(rows[:NAMED]) + (", ..." if len(rows) > NAMED else "")
-    sentence = f"{type(expectation).__name__}: {len(rows)} rows fail ({shown}): {expectation.description}"
+    count = f"{len(rows)} row{' fails' if len(rows) == 1 else 's fail'}"
+    sentence = f"{type(expectation).__name__}: {count} ({shown}): {expectation.description}"
     return expectation.severity.value == "critical", sentence
 
 

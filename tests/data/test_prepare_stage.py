@@ -138,7 +138,7 @@ def test_a_constant_image_ends_with_code_3_and_writes_nothing(root):
     Image.fromarray(np.full((*SIZE, 3), 9, np.uint8)).save(root / "unlabeled" / "flat.png")
     done = run_command({"source": "folder", "path": str(root), "labeled": 6, "val": 0, "test": 3})
     assert done.returncode == 3
-    assert "validation failed: ImageIsNotConstant: 1 rows fail (unlabeled-" in done.stderr
+    assert "validation failed: ImageIsNotConstant: 1 row fails (unlabeled-" in done.stderr
     assert "flat.png" in done.stderr
     assert not Path("data").exists()
     assert not Path("reports").exists()

@@ -17,7 +17,8 @@ def read_source(params: PrepareParams) -> Source:
     """Records of every image under params.path. Raises UserError when the folder lacks a part that it must have."""
     root = params.path
     if root is None or not root.is_dir():
-        raise UserError(f"prepare.path: {root} is no folder; source folder needs the one with dataset.yaml")
+        found = "not set" if root is None else f"{root} is no folder"
+        raise UserError(f"prepare.path: {found}; source folder needs the one with dataset.yaml")
     spec = read_dataset_yaml(root / "dataset.yaml")
     records = pool_records(root / "unlabeled", "unlabeled", spec, params)
     for pool in ("labeled", "test", "val"):
@@ -53,7 +54,8 @@ def image_files(folder: Path) -> list[Path]:
     """The images of a folder by name. Raises UserError when there are none, or two of the same name."""
     images = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     if not images:
-        raise UserError(f"{folder}: no .png or .jpg images; put some there")
+        found = "no .png or .jpg images" if folder.is_dir() else "no such folder"
+        raise UserError(f"{folder}: {found}; put your images there")
     stems: dict[str, Path] = {}
     for path in images:
         if path.stem in stems:

@@ -18,7 +18,8 @@ def read_source(params: PrepareParams) -> Source:
     """The training digits, labelled, and the t10k digits as `test` when they are there."""
     folder = params.path
     if folder is None or not folder.is_dir():
-        raise UserError(f"prepare.path: {folder} is no folder; source mnist needs the one with train-images-idx3-ubyte")
+        found = "not set" if folder is None else f"{folder} is no folder"
+        raise UserError(f"prepare.path: {found}; source mnist needs the one with train-images-idx3-ubyte")
     images, digits = read_pair(folder, "train")
     records = digit_records(images, digits, "labeled", "train", params.group_pattern)
     if find(folder, "t10k-images-idx3-ubyte") is not None:

@@ -67,7 +67,7 @@ def test_resize_shrinks_image_and_mask(tmp_path):
 
 
 def test_every_mistake_in_idx_files_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"^prepare\.path: None is no folder"):
+    with pytest.raises(UserError, match=r"^prepare\.path: not set"):
         open_source(PrepareParams(source="mnist"))
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte: no such file, nor with \.gz"):
         open_source(mnist(tmp_path))

@@ -177,11 +177,11 @@ def test_an_image_with_16_bits(tmp_path):
 
 
 def test_missing_parts_of_the_folder(tmp_path):
-    assert refused(PrepareParams(source="folder")).startswith("prepare.path: None is no folder")
+    assert refused(PrepareParams(source="folder")).startswith("prepare.path: not set")
     assert refused(PrepareParams(source="folder", path=tmp_path / "no")).endswith("needs the one with dataset.yaml")
     assert refused(PrepareParams(source="folder", path=tmp_path)).startswith(f"{tmp_path}/dataset.yaml: no such file")
     params = write_tree(tmp_path, unlabeled=0)
-    assert refused(params) == f"{tmp_path}/unlabeled: no .png or .jpg images; put some there"
+    assert refused(params) == f"{tmp_path}/unlabeled: no such folder; put your images there"
 
 
 def test_two_labelled_images_for_three_classes(tmp_path):
