@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from stages.common.params import stage_names
+
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = re.compile(r"^  (\w+):$")
 CODE = re.compile(r"^(\s+)- (stages/\S+)$")
@@ -67,12 +69,28 @@ def corrected(pipeline: str, root: Path = ROOT) -> str:
     return "\n".join(lines) + "\n"
 
 
+def with_code(pipeline: str) -> set[str]:
+    """The stages of a dvc.yaml that list code at all."""
+    found: set[str] = set()
+    stage = ""
+    for line in pipeline.splitlines():
+        stage = match[1] if (match := STAGE.match(line)) else stage
+        found |= {stage} if CODE.match(line) else set()
+    return found
+
+
 @app.command()
 def main(write: Annotated[bool, typer.Option("--write", help="Correct dvc.yaml.")] = False) -> None:
     """Compare the code listed in dvc.yaml with what the stages import; exit code 1 when they differ."""
     path = Path("dvc.yaml")
+    if not path.is_file():
+        print("error: dvc.yaml: no such file; run from the project folder", file=sys.stderr)
+        raise typer.Exit(2)
     old = path.read_text()
     new = corrected(old, Path.cwd())
+    if bare := sorted(set(stage_names()) - with_code(old)):
+        print(f"error: dvc.yaml: {bare[0]} lists no code; add `- stages/{bare[0]}` to its deps", file=sys.stderr)
+        raise typer.Exit(2)
     if old == new:
         print("dvc.yaml lists the code that each stage imports")
     elif write:

@@ -10,6 +10,7 @@ from flows.overlay import Change, apply_overlay, check_overlay, described, merge
 from flows.scratch import copy_project, start_repository
 from stages.common.errors import EXIT_USER_ERROR, UserError
 from stages.common.params import read_yaml
+from stages.common.tracking import git_tags
 
 PRESETS, PARAMS = Path("presets"), Path("params.yaml")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -51,7 +52,9 @@ def use(name: str, settings: list[dict[str, Any]], into: Path | None) -> None:
     count = copy_project(Path.cwd(), into)
     overlay = _with_absolute_path(merged(read_yaml(PARAMS), overlay), overlay)
     _show_changes(apply_overlay(into / PARAMS, overlay))
-    start_repository(into)
+    tags = git_tags()
+    changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
+    start_repository(into, tags.get("git.commit", "a project without commits") + changed)
     print(f"{count} files copied; next: cd {into} && dvc repro")
 
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.common.tracking import SCRATCH_MESSAGE
 
 # What a run makes, or what belongs to the machine: the copy starts without.
 LEFT_OUT = frozenset({".venv", ".local", ".work", "data", "models", "reports", "dvc.lock"})
@@ -43,8 +44,11 @@ def _wanted(name: str, data: set[str]) -> bool:
     return name.split("/")[0] not in LEFT_OUT and not inside & data
 
 
-def start_repository(root: Path) -> None:
-    """A git repository with one commit, and DVC in it, so that `dvc repro` and DVC experiments work at once."""
+def start_repository(root: Path, origin: str) -> None:
+    """A git repository with one commit, and DVC in it, so that `dvc repro` and DVC experiments work at once.
+
+    origin: the commit that was copied; the message names it, and reports take it from there.
+    """
     config = root / ".dvc" / "config"
     if not config.exists():
         config.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +56,16 @@ def start_repository(root: Path) -> None:
         (config.parent / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
     _git(root, "init", "--quiet")
     _git(root, "add", "--all")
-    _git(root, *COMMIT_AS, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--message", "Scratch copy")
+    _git(
+        root,
+        *COMMIT_AS,
+        "-c",
+        "core.hooksPath=/dev/null",
+        "commit",
+        "--quiet",
+        "--message",
+        f"{SCRATCH_MESSAGE}{origin}",
+    )
 
 
 def _git(root: Path, *arguments: str) -> str:

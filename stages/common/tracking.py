@@ -63,14 +63,21 @@ def open_experiment() -> Any:
     return mlflow
 
 
+SCRATCH_MESSAGE = "Scratch copy of "
+
+
 def git_tags() -> dict[str, str]:
-    """The commit and whether the tree differs from it; empty outside of git."""
+    """The commit, whether the tree differs from it, what it is a scratch copy of, if one; empty outside of git."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        message = subprocess.run(["git", "log", "-1", "--format=%s"], capture_output=True, text=True, check=True).stdout
         changes = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return {}
-    return {"git.commit": commit, "git.dirty": str(bool(changes.stdout.strip())).lower()}
+    origin = (
+        {"git.origin": message.strip().removeprefix(SCRATCH_MESSAGE)} if message.startswith(SCRATCH_MESSAGE) else {}
+    )
+    return {"git.commit": commit, "git.dirty": str(bool(changes.stdout.strip())).lower(), **origin}
 
 
 class Tracker:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from flows.checks import check_values
-from flows.dependencies import ROOT, code_dependencies, corrected
+from flows.dependencies import ROOT, code_dependencies, corrected, with_code
 from flows.overlay import merged
 from stages.common.params import Params, load_params, read_yaml, stage_names
 
@@ -111,3 +111,9 @@ def test_files_and_functions_stay_small():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 60, f"{path}:{node.lineno}"
+
+
+def test_a_stage_that_lists_no_code_is_found():
+    pipeline = "stages:\n  prepare:\n    deps:\n      - stages/prepare\n  invert:\n    deps:\n      - data/prepare\n"
+    assert with_code(pipeline) == {"prepare"}
+    assert with_code((ROOT / "dvc.yaml").read_text()) == set(STAGES)

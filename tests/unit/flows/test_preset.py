@@ -8,6 +8,7 @@ import yaml
 from flows.overlay import apply_overlay, check_overlay, described, merged, preset_path, setting
 from flows.scratch import copy_project, start_repository
 from stages.common.errors import UserError
+from stages.common.tracking import git_tags
 
 PARAMS = """\
 # Every knob.
@@ -90,7 +91,7 @@ def project(params: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_a_scratch_copy_has_the_code_without_data_locks_and_ignored_files(project, tmp_path):
+def test_a_scratch_copy_has_the_code_without_data_locks_and_ignored_files(project, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     (project / "mydata" / "unlabeled").mkdir(parents=True)
     for name in ("dataset.yaml", "unlabeled/a.png"):
@@ -98,9 +99,11 @@ def test_a_scratch_copy_has_the_code_without_data_locks_and_ignored_files(projec
     assert copy_project(project, copy) == 6
     found = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
     assert found == {".gitignore", "code.py", "new.py", "dvc.yaml", "params.yaml", "presets/smoke.yaml"}
-    start_repository(copy)
+    start_repository(copy, "abc")
     status = subprocess.run(["git", "status", "--porcelain"], cwd=copy, capture_output=True, text=True, check=True)
     assert status.stdout == ""
+    monkeypatch.chdir(copy)
+    assert git_tags()["git.origin"] == "abc"
     with pytest.raises(UserError, match="already there"):
         copy_project(project, copy)
 
