@@ -1,5 +1,7 @@
 """How far generated images are from real ones in a feature space."""
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 
@@ -42,11 +44,13 @@ def distances(real: Tensor, fake: Tensor, neighbours: int) -> dict[str, float]:
     from torchmetrics.image.fid import FrechetInceptionDistance
     from torchmetrics.image.kid import KernelInceptionDistance
 
-    identity = _Precomputed(real.shape[1])
-    frechet = FrechetInceptionDistance(feature=identity, normalize=True, sync_on_compute=False)
-    kernel = KernelInceptionDistance(
-        feature=identity, normalize=True, sync_on_compute=False, subsets=20, subset_size=min(1000, len(real), len(fake))
-    )
+    identity, subset = _Precomputed(real.shape[1]), min(1000, len(real), len(fake))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*will save all extracted features", category=UserWarning)
+        frechet = FrechetInceptionDistance(feature=identity, normalize=True, sync_on_compute=False)
+        kernel = KernelInceptionDistance(
+            feature=identity, normalize=True, sync_on_compute=False, subsets=20, subset_size=subset
+        )
     for metric in (frechet, kernel):
         metric.used_custom_model = True
         metric.update(real.cpu(), real=True)

@@ -59,7 +59,9 @@ def quarantine_picture(
     for reason, group in groups:
         chosen = positions[group["key"].head(share)].to_numpy()
         tinted = overlay(images[chosen], masks[chosen], classes)
-        blocks.append(captioned(pairs(images[chosen], tinted), f"{reason}: {len(group)}, {len(chosen)} shown"))
+        blocks.append(
+            captioned(pairs(images[chosen], tinted), f"{reason} (as first reason): {len(group)}, {len(chosen)} shown")
+        )
     return stacked(blocks)
 
 
