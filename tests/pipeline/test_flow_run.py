@@ -202,5 +202,5 @@ def test_a_flow_that_is_cancelled_leaves_no_process_and_starts_nothing_more(runn
     assert not (root / "log" / "long.end").exists()
     assert tries(root, "long") == 1
     assert not (root / "log" / "later.tries").exists()
-    assert "interrupted; the same command goes on from the last saved state" in output.splitlines()
+    assert "interrupted; run the same command to go on" in output.splitlines()
     assert how == "ctrl-c" or "Traceback" not in output  # on Ctrl-C the toy stage prints one of its own
