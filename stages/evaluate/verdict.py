@@ -54,7 +54,7 @@ def gap(best: RecipeScores, other: RecipeScores) -> Gap:
 def margin_of_difference(one: Spread, two: Spread) -> float | None:
     """Half the width of the 95 % interval of the difference of two means (Welch, 1947); None with one seed.
 
-    Few seeds make it wide: with three of equal deviation s each it is 2.3 s, with two 3.0 s to 9 s.
+    Few seeds make it wide: with three of equal deviation s each it is 2.3 s, with two 4.3 s.
     """
     if one.std is None or two.std is None:
         return None
