@@ -48,10 +48,7 @@ def read_judged(folder: Path, spec: DatasetSpec) -> JudgedSet:
     for column in ("key", "shard"):
         if column not in index:
             raise UserError(f"{folder}/index.parquet: has no column `{column}`; make the set again")
-    try:
-        samples = list(iterate_samples(folder))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UserError(f"{folder}: a sample cannot be read ({error}); make the set again") from error
+    samples = list(iterate_samples(folder))
     if [sample.key for sample in samples] != index["key"].tolist():
         raise UserError(f"{folder}/index.parquet: does not list the samples of its shards; make the set again")
     if not samples:
