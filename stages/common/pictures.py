@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from stages.common.spec import IGNORE
 
@@ -36,6 +36,26 @@ def overlay(images: np.ndarray, masks: np.ndarray, classes: int, strength: float
     rgb = as_rgb(images).astype(np.float32)
     tinted = rgb * (1 - strength) + colour_masks(masks, classes) * strength
     return np.where((masks > 0)[..., None], tinted, rgb).round().astype(np.uint8)
+
+
+def mark_points(images: np.ndarray, points: np.ndarray, scale: int = 1) -> np.ndarray:
+    """Images (N, H, W, C), each pixel `scale` wide, with a dot a point, in a colour of its own: (N, H', W', 3).
+
+    points: (N, K, 3) x, y in pixels and visibility: 2 gives a disc, 1 a ring, 0 nothing.
+    """
+    enlarged = as_rgb(images).repeat(scale, axis=1).repeat(scale, axis=2)
+    return np.stack([_marked(image, some, scale) for image, some in zip(enlarged, points, strict=True)])
+
+
+def _marked(image: np.ndarray, points: np.ndarray, scale: int) -> np.ndarray:
+    picture = Image.fromarray(image)
+    draw, radius = ImageDraw.Draw(picture), max(2, round(max(image.shape[:2]) / 100))
+    colours = np.resize(palette(IGNORE)[1:IGNORE], (len(points), 3))
+    for (x, y, visibility), colour in zip(points.tolist(), colours.tolist(), strict=True):
+        centre = ((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5)
+        if visibility > 0:
+            draw.circle(centre, radius, fill=tuple(colour) if visibility > 1 else None, outline=tuple(colour))
+    return np.asarray(picture)
 
 
 def heat(values: np.ndarray, top: float | None = None) -> np.ndarray:

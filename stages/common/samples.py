@@ -1,7 +1,8 @@
 """Samples on disk: WebDataset shards and one index a set.
 
-A set is a folder of `shard-000000.tar` files, each holding `<key>.image.png`, optionally `<key>.mask.png`, and
-`<key>.json`, beside `index.parquet` with a row a sample. Any WebDataset reader can read the shards.
+A set is a folder of `shard-000000.tar` files, each holding `<key>.image.png` and `<key>.json`, and of a sample's labels
+those that it has: `<key>.mask.png`, `<key>.keypoints.npy`, `<key>.depth.npy`, `<key>.gaze.npy`. Beside them lies
+`index.parquet` with a row a sample. Any WebDataset reader can read the shards.
 """
 
 import io
@@ -20,6 +21,8 @@ from PIL import Image
 from stages.common.errors import UserError
 
 INDEX = "index.parquet"
+ARRAYS = ("keypoints", "depth", "gaze")
+STACKED = {"mask": "masks", **{name: name for name in ARRAYS}}
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,32 @@ class Sample:
     """One image and what is known about it.
 
     image: (H, W, C) uint8, C = 1 or 3. mask: (H, W) uint8 class ids, 0 = background, 255 = ignore, or None.
-    facts: JSON values; they become columns of the index.
+    facts: JSON values; they become columns of the index. keypoints: (K, 3) float32 x, y in pixels and visibility (0
+    unknown, 1 hidden, 2 seen). depth: (H, W) float32, 0 = unknown. gaze: (2,) float32 pitch, yaw in radians.
     """
 
     key: str
     image: np.ndarray
     mask: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    keypoints: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    gaze: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class SampleSet:
-    """A whole set in memory: images (N, H, W, C) uint8, masks (N, H, W) uint8 or None, and the index, row by row."""
+    """A whole set in memory: images (N, H, W, C) uint8, masks (N, H, W) uint8 or None, and the index, row by row.
+
+    keypoints (N, K, 3), depth (N, H, W), gaze (N, 2): float32 as in `Sample`, or None where a sample lacks it.
+    """
 
     images: np.ndarray
     masks: np.ndarray | None
     index: pd.DataFrame
+    keypoints: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    gaze: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,6 +65,20 @@ class SampleSet:
         if self.masks is None:
             raise UserError("this set has no masks; put them under labeled/masks/ of your data folder")
         return self.masks
+
+    def require_gaze(self) -> np.ndarray:
+        """(N, 2) pitch, yaw in radians. Raises UserError when the set has none."""
+        if self.gaze is None:
+            raise UserError("this set has no gaze; put labels.csv with the angles beside images/ of your data folder")
+        return self.gaze
+
+    def require_keypoints(self) -> np.ndarray:
+        """The keypoints. Raises UserError when a sample of the set has none."""
+        if self.keypoints is None:
+            raise UserError(
+                "this set lacks keypoints; put them in keypoints.json beside the images of your data folder"
+            )
+        return self.keypoints
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -67,6 +94,19 @@ def decode_png(data: bytes, image: bool) -> np.ndarray:
     return pixels[:, :, None] if image and pixels.ndim == 2 else pixels
 
 
+def encode_array(values: np.ndarray) -> bytes:
+    """An array as the bytes of a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def decode_array(data: bytes) -> np.ndarray:
+    """The array in the bytes of a .npy file; nothing is unpickled."""
+    values: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+    return values
+
+
 def write_shard(path: Path, samples: Iterable[Sample]) -> list[dict[str, Any]]:
     """Write one shard, the same bytes for the same samples; returns its rows of the index."""
     from webdataset import TarWriter
@@ -78,6 +118,8 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> list[dict[str, Any]]:
             record = {"__key__": sample.key, "image.png": encode_png(sample.image)}
             if sample.mask is not None:
                 record["mask.png"] = encode_png(sample.mask)
+            arrays = {name: value for name in ARRAYS if (value := getattr(sample, name)) is not None}
+            record |= {f"{name}.npy": encode_array(value) for name, value in arrays.items()}
             record["json"] = json.dumps(sample.facts, sort_keys=True).encode()
             writer.write(record)
             rows.append({"key": sample.key, "shard": path.name, **sample.facts})
@@ -153,7 +195,8 @@ def _records(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]
 
 def _decode(key: str, record: dict[str, bytes]) -> Sample:
     mask = decode_png(record["mask.png"], image=False) if "mask.png" in record else None
-    return Sample(key, decode_png(record["image.png"], image=True), mask, json.loads(record["json"]))
+    arrays = {name: decode_array(record[f"{name}.npy"]) for name in ARRAYS if f"{name}.npy" in record}
+    return Sample(key, decode_png(record["image.png"], image=True), mask, json.loads(record["json"]), **arrays)
 
 
 def read_set(folder: Path, keys: Sequence[str] | None = None, limit: int | None = None) -> SampleSet:
@@ -165,9 +208,10 @@ def read_set(folder: Path, keys: Sequence[str] | None = None, limit: int | None 
     samples = list(iterate_samples(folder, wanted))
     if not samples:
         raise UserError(f"{folder}: the set is empty")
-    masks = [s.mask for s in samples if s.mask is not None]
-    return SampleSet(
-        images=np.stack([s.image for s in samples]),
-        masks=np.stack(masks) if len(masks) == len(samples) else None,
-        index=chosen.reset_index(drop=True),
-    )
+    labels = {plural: _stacked([getattr(s, name) for s in samples]) for name, plural in STACKED.items()}
+    return SampleSet(images=np.stack([s.image for s in samples]), index=chosen.reset_index(drop=True), **labels)
+
+
+def _stacked(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    there = [value for value in values if value is not None]
+    return np.stack(there) if len(there) == len(values) else None

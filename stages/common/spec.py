@@ -10,12 +10,25 @@ SPEC_PATH = Path("data/prepare/spec.json")
 
 
 class DatasetSpec(Params):
-    """The part of dataset.yaml that every later stage needs. Class 0 is the background."""
+    """The part of dataset.yaml that every later stage needs. Class 0 is the background; without masks there is none.
+
+    keypoints: points a sample, 0 for none. flip: for each point the one that takes its place in the mirror image.
+    gaze, depth: whether samples have them.
+    """
 
     name: str
     size: tuple[int, int]
     channels: int
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    keypoints: int = 0
+    flip: tuple[int, ...] = ()
+    gaze: bool = False
+    depth: bool = False
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """What images are stratified by when they are split: their classes; without any they are all alike."""
+        return self.classes or ("",)
 
     @property
     def foreground(self) -> range:

@@ -1,4 +1,4 @@
-"""Random affine maps, applied to images and their masks alike.
+"""Random affine maps, applied alike to images, their masks and points on them.
 
 A map is a (2, 3) matrix from output to input coordinates, both from -1 to 1 across the image, as
 `torch.nn.functional.affine_grid` takes it.
@@ -33,7 +33,12 @@ def random_affine(count: int, size: tuple[int, int], params: AffineParams, gener
 
 def warp_images(images: Tensor, maps: Tensor) -> Tensor:
     """Images (N, C, H, W) sampled bilinearly through (N, 2, 3) maps."""
-    return F.grid_sample(images, _grid(images, maps), "bilinear", PADDING, align_corners=False)
+    return sample_images(images, _grid(images, maps))
+
+
+def sample_images(images: Tensor, grid: Tensor) -> Tensor:
+    """Images (N, C, H, W) sampled bilinearly at places (N, H, W, 2) from -1 to 1."""
+    return F.grid_sample(images, grid, "bilinear", PADDING, align_corners=False)
 
 
 def warp_masks(masks: Tensor, maps: Tensor) -> Tensor:
@@ -42,7 +47,11 @@ def warp_masks(masks: Tensor, maps: Tensor) -> Tensor:
     Nearest sampling would leave borders up to half a pixel beside those of the bilinearly sampled image, which matters
     for thin structures such as strokes three pixels wide.
     """
-    grid = _grid(masks[:, None], maps)
+    return sample_masks(masks, _grid(masks[:, None], maps))
+
+
+def sample_masks(masks: Tensor, grid: Tensor) -> Tensor:
+    """Masks (N, H, W) of ids at places (N, H, W, 2) from -1 to 1, as `warp_masks` does it."""
     best = torch.zeros(masks.shape, device=masks.device)
     result = masks.clone()
     for index in masks.unique():
@@ -50,6 +59,20 @@ def warp_masks(masks: Tensor, maps: Tensor) -> Tensor:
         result = torch.where(share > best, index, result)
         best = torch.maximum(best, share)
     return result
+
+
+def warp_points(points: Tensor, maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Points (N, K, 2) to where they lie in images that were sampled through (N, 2, 3) maps.
+
+    x, y in pixels of images of `size` (height, width); 0, 0 is the middle of the first pixel. Points may leave the
+    image.
+    """
+    maps = maps.to(points.device)
+    sides = points.new_tensor([size[1], size[0]])
+    moved = (2 * points + 1) / sides - 1 - maps[:, None, :, 2]
+    # A map leads from output to input, and a point of the input is looked for in the output.
+    found: Tensor = torch.linalg.solve(maps[:, :, :2], moved.transpose(1, 2)).transpose(1, 2)
+    return ((found + 1) * sides - 1) / 2
 
 
 def _grid(images: Tensor, maps: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
         shutil.copytree(run.pictures, folder, dirs_exist_ok=True)
         write_pictures(folder, state.average, images, shared.seed)
     metrics = measure(state.average, images, features, params.measure, shared.seed)
-    shutil.copy(run.stats, REPORTS / "stats.jsonl")
+    shutil.copy(run.stats.path, REPORTS / "stats.jsonl")
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     with publish(MODELS) as folder:
         save_network(folder / "generator.safetensors", state.average, config)

@@ -1,17 +1,16 @@
 """One training run with its events: log, sample, save, resume."""
 
-import json
 import shutil
 
 from accelerate import Accelerator
-from torch import Tensor
 
 from stages.common.checkpoint import WorkFolder
 from stages.common.progress import Progress
+from stages.common.stats import RunningTerms, StatsFile
 from stages.common.tracking import Tracker
 from stages.pretrain.pictures import draw_fakes
 from stages.pretrain.state import TrainingState
-from stages.pretrain.training import Terms, Trainer
+from stages.pretrain.training import Trainer
 
 
 def due(images: int, batch: int, every: int) -> bool:
@@ -25,7 +24,7 @@ class Run:
     def __init__(self, trainer: Trainer, state: TrainingState, work: WorkFolder, track: Tracker) -> None:
         self.trainer, self.state, self.work, self.track = trainer, state, work, track
         self.main_process = trainer.accelerator.is_main_process
-        self.stats = work.path / "stats.jsonl"
+        self.stats = StatsFile(work.path / "stats.jsonl")
         self.pictures = work.path / "pictures"
 
     def resume(self) -> bool:
@@ -36,13 +35,8 @@ class Run:
             return False
         self.state.restore(saved)
         if self.main_process:
-            self._drop_stats_after(self.state.step)
+            self.stats.drop_after(self.state.step)
         return True
-
-    def _drop_stats_after(self, step: int) -> None:
-        lines = self.stats.read_text().splitlines() if self.stats.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        self.stats.write_text("".join(f"{line}\n" for line in kept))
 
     def train(self) -> None:
         """To the end, with all events on the main process."""
@@ -68,29 +62,8 @@ class Run:
 
     def _log(self, terms: dict[str, float], images: int) -> None:
         row = {"step": self.state.step, "images": images, "augment_p": self.state.augment_p, **terms}
-        with self.stats.open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
+        self.stats.append(row)
         self.track.metrics({f"gan/{name}": value for name, value in terms.items()}, step=images)
-
-
-class RunningTerms:
-    """Means of the terms since they were last taken; a term that is not there at every step has its own count."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
-
-    def add(self, terms: Terms) -> None:
-        """Take in one step, without waiting for the device."""
-        for name, value in terms.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def take(self) -> dict[str, float]:
-        """The means, and start afresh."""
-        means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-        self.sums, self.counts = {}, {}
-        return means
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:

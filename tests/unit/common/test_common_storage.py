@@ -148,3 +148,20 @@ def test_a_saving_is_overdue_after_five_minutes(tmp_path, monkeypatch):
     assert work.overdue()
     work.save({"step": 1})
     assert not work.overdue()
+
+
+def test_keypoints_depth_and_gaze_are_written_and_read_again(tmp_path):
+    random = np.random.default_rng(0)
+    image = random.integers(0, 255, (6, 4, 1), np.uint8)
+    arrays = {"keypoints": (3, 3), "depth": (6, 4), "gaze": (2,)}
+    made = [
+        Sample(f"k{i}", image, **{name: random.random(shape, np.float32) for name, shape in arrays.items()})
+        for i in range(3)
+    ]
+    write_set(tmp_path, made)
+    found = read_set(tmp_path)
+    for name in arrays:
+        assert np.array_equal(getattr(found, name), np.stack([getattr(sample, name) for sample in made]))
+    assert found.masks is None
+    assert found.keypoints is not None
+    assert found.keypoints.dtype == np.float32
