@@ -8,6 +8,8 @@ def strata_of(shows: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
     shows: (N, K) bool, background first. counts: (K,) images that show each class. A tie goes to the lower id.
     """
+    if shows.shape[1] < 2:
+        return np.zeros(len(shows), int)
     cost = np.where(shows[:, 1:], counts[1:].astype(float), np.inf)
     return np.where(shows[:, 1:].any(1), cost.argmin(1) + 1, 0)
 

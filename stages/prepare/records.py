@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +22,18 @@ class BadFileError(UserError):
 
 
 class Pixels(NamedTuple):
-    """image: (H, W, C) uint8. mask: (H, W) uint8 class ids, or None."""
+    """An image with those of its labels that are there.
+
+    image: (H, W, C) uint8. mask: (H, W) uint8 class ids. keypoints: (K, 3) float32 x, y in pixels (0, 0 is the middle
+    of the first pixel) and visibility (0 unknown, 1 hidden, 2 seen). depth: (H, W) float32, 0 = unknown. gaze: (2,)
+    float32 pitch, yaw in radians.
+    """
 
     image: np.ndarray
-    mask: np.ndarray | None
+    mask: np.ndarray | None = None
+    keypoints: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    gaze: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Source:
-    """All images of a source. Without a pool `unlabeled` the labelled images serve as that too, without labels."""
+    """All images of a source. Without a pool `unlabeled` the labelled images serve as that too, without labels.
+
+    simulated: labelled images that a simulator drew; they belong to no split.
+    """
 
     spec: DatasetSpec
     records: list[Record]
+    simulated: list[Record] = field(default_factory=list)
 
 
 def group_of(source_id: str, pool: str, pattern: str | None) -> str:

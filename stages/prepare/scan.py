@@ -74,7 +74,7 @@ def scan(source: Source, quarantine: bool) -> Scan:
         table=pd.DataFrame([f.row for f in facts]),
         digests=[f.digest for f in facts],
         thumbnails=np.stack([f.thumbnail for f in facts]) if facts else np.zeros((0, 1), np.uint8),
-        shows=np.stack([f.shows for f in facts]) if facts else np.zeros((0, len(source.spec.classes)), bool),
+        shows=np.stack([f.shows for f in facts]) if facts else np.zeros((0, len(source.spec.strata)), bool),
         bad=bad,
     )
 
@@ -96,7 +96,7 @@ def _look(record: Record, spec: DatasetSpec) -> Facts | BadFileError:
 
 def facts_of(pixels: Pixels, spec: DatasetSpec) -> Facts:
     """The facts of one image."""
-    image, mask = pixels
+    image, mask = pixels.image, pixels.mask
     height, width, channels = image.shape
     counts = np.zeros(256, int) if mask is None else np.bincount(mask.ravel(), minlength=256)
     unknown = counts.sum() - counts[: len(spec.classes)].sum() - counts[IGNORE]
@@ -110,7 +110,7 @@ def facts_of(pixels: Pixels, spec: DatasetSpec) -> Facts:
         "unknown_pixels": float(unknown) if mask is not None else np.nan,
     }
     digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
-    return Facts(row, digest, thumbnail(image), counts[: len(spec.classes)] > 0)
+    return Facts(row, digest, thumbnail(image), counts[: len(spec.strata)] > 0)
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:

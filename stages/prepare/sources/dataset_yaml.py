@@ -43,15 +43,30 @@ class DatasetYaml(Params):
     gaze: GazeFormat | None = None
 
 
-def read_dataset_yaml(path: Path) -> DatasetSpec:
-    """The spec of a folder. Raises UserError naming the key that is unknown, missing or wrong."""
+def read_dataset_yaml(path: Path) -> DatasetYaml:
+    """What a folder says about itself. Raises UserError naming the key that is unknown, missing or wrong."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; describe the data there: name, image: {{size, channels}}, classes")
     found = parse(DatasetYaml, read_yaml(path), path, "")
     classes = found.classes
-    if not 2 <= len(classes) <= IGNORE:
-        raise UserError(f"{path}: classes: {len(classes)} named; name the background first, then 1 to {IGNORE - 1}")
+    if not 2 <= len(classes) <= IGNORE and not (found.gaze and not classes):
+        raise UserError(
+            f"{path}: classes: {len(classes)} named; name the background first, then 1 to {IGNORE - 1}, or leave the "
+            "key out where images have a gaze and no masks"
+        )
     if len(set(classes)) < len(classes):
         twice = next(name for name in classes if classes.count(name) > 1)
         raise UserError(f"{path}: classes: {twice} is named twice")
-    return DatasetSpec(name=found.name, size=found.image.size, channels=found.image.channels, classes=classes)
+    return found
+
+
+def spec_of(found: DatasetYaml) -> DatasetSpec:
+    """What later stages need of it."""
+    image = found.image
+    return DatasetSpec(
+        name=found.name,
+        size=image.size,
+        channels=image.channels,
+        classes=found.classes,
+        gaze=found.gaze is not None,
+    )

@@ -1,14 +1,20 @@
-"""A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and masks/."""
+"""A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and their labels: masks/ where
+classes are named, labels.csv where there is a gaze."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import read_image, read_mask
 from stages.prepare.records import Pixels, Record, Source, group_of
-from stages.prepare.sources.dataset_yaml import read_dataset_yaml
+from stages.prepare.sources.dataset_yaml import DatasetYaml, read_dataset_yaml, spec_of
+from stages.prepare.sources.gaze_csv import NAME, gaze_of, read_gaze
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -19,35 +25,61 @@ def read_source(params: PrepareParams) -> Source:
     if root is None or not root.is_dir():
         found = "not set" if root is None else f"{root} is no folder"
         raise UserError(f"prepare.path: {found}; source folder needs the one with dataset.yaml")
-    spec = read_dataset_yaml(root / "dataset.yaml")
-    records = pool_records(root / "unlabeled", "unlabeled", spec, params)
+    described = read_dataset_yaml(root / "dataset.yaml")
+    spec = spec_of(described)
+    records = pool_records(root / "unlabeled", "unlabeled", described, params)
     for pool in ("labeled", "test", "val"):
-        if pool == "labeled" or (root / pool).is_dir():
-            records += pool_records(root / pool / "images", pool, spec, params)
+        if (pool == "labeled" and spec.classes) or (root / pool).is_dir():
+            records += pool_records(root / pool / "images", pool, described, params)
+    simulated = simulated_records(root, described, params) if params.simulator == "auto" else []
     labelled, classes = sum(r.pool == "labeled" for r in records), len(spec.foreground)
     if labelled < classes:
         raise UserError(
             f"{root / 'labeled'}: {labelled} labelled images for {classes} classes; label at least one image a class"
         )
-    return Source(spec, records)
+    return Source(spec, records, simulated)
 
 
-def pool_records(folder: Path, pool: str, spec: DatasetSpec, params: PrepareParams) -> list[Record]:
-    """Records of the images in one folder; all but `unlabeled` with the masks in `masks/` beside it."""
+def simulated_records(root: Path, described: DatasetYaml, params: PrepareParams) -> list[Record]:
+    """Records of `simulated/`, laid out like `labeled/`, at most as many as asked for; none without that folder."""
+    if not (root / "simulated").is_dir():
+        return []
+    return pool_records(root / "simulated" / "images", "simulated", described, params)[: params.simulated]
+
+
+def pool_records(folder: Path, pool: str, described: DatasetYaml, params: PrepareParams) -> list[Record]:
+    """Records of the images in one folder; all but those of `unlabeled` with their labels beside it."""
     images = image_files(folder)
-    masks = None if pool == "unlabeled" else folder.parent / "masks"
-    if masks is not None:
-        _refuse_orphans(masks, {path.stem for path in images})
+    labels = None if pool == "unlabeled" else Labels.beside(folder, described, {path.stem for path in images})
+    spec = spec_of(described)
     return [
         Record(
             source_id=path.stem,
             pool=pool,
             group=group_of(path.stem, pool, params.group_pattern),
             file=str(path),
-            read=partial(read_pair, path, masks, spec, params.resize is not None),
+            read=partial(read_labelled, path, labels, spec, params.resize is not None),
         )
         for path in images
     ]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Where the labels of a pool are. masks: their folder. gaze: by file name, from the table `listed_in`."""
+
+    masks: Path | None
+    gaze: Mapping[str, np.ndarray] | None
+    listed_in: Path
+
+    @classmethod
+    def beside(cls, images: Path, described: DatasetYaml, stems: set[str]) -> "Labels":
+        """The labels beside a folder `images/`. Raises UserError for what belongs to no image or cannot be read."""
+        masks = images.parent / "masks" if described.classes else None
+        if masks is not None:
+            _refuse_orphans(masks, stems)
+        table = images.parent / NAME
+        return cls(masks, read_gaze(table, described.gaze) if described.gaze else None, table)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -70,10 +102,15 @@ def _refuse_orphans(masks: Path, stems: set[str]) -> None:
             raise UserError(f"{path}: no image of that name in {masks.parent / 'images'}; add it or remove the mask")
 
 
-def read_pair(path: Path, masks: Path | None, spec: DatasetSpec, any_size: bool) -> Pixels:
-    """One image and, where there are masks, its mask of the same size."""
+def read_labelled(path: Path, labels: Labels | None, spec: DatasetSpec, any_size: bool) -> Pixels:
+    """One image and, where there are labels, its mask of the same size and its gaze."""
     image = read_image(path, spec, any_size)
-    if masks is None:
-        return Pixels(image, None)
+    if labels is None:
+        return Pixels(image)
     height, width = image.shape[:2]
-    return Pixels(image, read_mask(masks / f"{path.stem}.png", (height, width), len(spec.classes)))
+    masks, gaze = labels.masks, labels.gaze
+    return Pixels(
+        image,
+        None if masks is None else read_mask(masks / f"{path.stem}.png", (height, width), len(spec.classes)),
+        gaze=None if gaze is None else gaze_of(path, gaze, labels.listed_in),
+    )

@@ -49,7 +49,7 @@ def test_idx_files_become_records_and_t10k_is_the_test_pool(tmp_path, ending):
     assert [r.pool for r in source.records] == ["labeled"] * 30 + ["test"] * 12
     assert source.spec.size == (32, 32)
     assert source.spec.classes == ("background", *"0123456789")
-    image, mask = source.records[17].read()
+    image, mask, *_ = source.records[17].read()
     np.testing.assert_array_equal(image[2:30, 2:30, 0], train[17])
     np.testing.assert_array_equal(mask[2:30, 2:30], np.where(train[17] >= 128, 8, 0))
     assert source.records[17].source_id == "train-00017"
@@ -58,7 +58,7 @@ def test_idx_files_become_records_and_t10k_is_the_test_pool(tmp_path, ending):
 def test_resize_shrinks_image_and_mask(tmp_path):
     write_part(tmp_path, "train", 10)
     source = open_source(mnist(tmp_path, resize=(16, 20)))
-    image, mask = source.records[3].read()
+    image, mask, *_ = source.records[3].read()
     assert source.spec.size == (16, 20)
     assert image.shape == (16, 20, 1)
     assert mask is not None

@@ -1,0 +1,73 @@
+"""Labelled images that a program draws: one module a simulator, each a pure function of a seed and ranges."""
+
+from functools import partial
+
+from stages.common.errors import UserError
+from stages.common.spec import DatasetSpec
+from stages.prepare.params import EyeParams, GlyphParams, PrepareParams
+from stages.prepare.records import Pixels, Record, Source
+from stages.prepare.simulators import eyes
+from stages.prepare.simulators.glyphs import draw_glyph
+from stages.prepare.sources.digits import CLASSES, ink_mask
+from stages.prepare.sources.unityeyes import simulated_eyes
+
+POOL = "simulated"
+
+
+def simulated_source(params: PrepareParams, source: Source, seed: int) -> Source:
+    """The simulated images of a source: what it brings itself, or what the simulator draws for it.
+
+    Its spec is that of all sets, with the classes of a simulator that knows more of them than the real labels do.
+    Raises UserError when the simulator does not suit the source.
+    """
+    name, spec = simulator_of(params), source.spec
+    if source.simulated or name == "none":
+        return Source(spec, source.simulated)
+    if name in ("eyes", "unityeyes"):
+        _require_gaze(spec, name)
+        spec = spec.model_copy(update={"classes": eyes.CLASSES})
+    if name == "unityeyes":
+        return Source(spec, simulated_eyes(params, spec))
+    if params.simulated is None:
+        raise UserError("prepare.simulated: null, but a simulator draws as many images as it is told; give a number")
+    if name == "eyes":
+        return Source(spec, _records("eye", params.simulated, partial(read_eye, seed, spec.size, params.eyes)))
+    if spec.classes != CLASSES or spec.channels != 1:
+        raise UserError(
+            f"prepare.simulator: glyphs draws grey digits, classes {', '.join(CLASSES)}; {spec.name} has others"
+        )
+    return Source(spec, _records("glyph", params.simulated, partial(read_glyph, seed, spec.size, params.glyphs)))
+
+
+def simulator_of(params: PrepareParams) -> str:
+    """The name of the simulator that draws for this source; none where it brings its own images or has no simulator."""
+    if params.simulator != "auto":
+        return params.simulator
+    return "glyphs" if params.source in ("digits", "mnist") else "none"
+
+
+def _require_gaze(spec: DatasetSpec, simulator: str) -> None:
+    if not spec.gaze or spec.classes:
+        found = "masks" if spec.classes else "no gaze"
+        raise UserError(f"prepare.simulator: {simulator} makes eyes with their gaze; {spec.name} has {found}")
+    if simulator == "eyes" and spec.channels != 1:
+        raise UserError(f"prepare.simulator: eyes draws grey eyes; {spec.name} has {spec.channels} channels")
+
+
+def _records(prefix: str, count: int, read: "partial[Pixels]") -> list[Record]:
+    names = [f"{prefix}-{number:06d}" for number in range(count)]
+    return [
+        Record(name, POOL, f"{POOL}/{name}", name, partial(read, number=number)) for number, name in enumerate(names)
+    ]
+
+
+def read_glyph(seed: int, size: tuple[int, int], params: GlyphParams, number: int) -> Pixels:
+    """One drawn digit with its mask by the rule of the real digits."""
+    glyph = draw_glyph(number, seed, size, params)
+    return Pixels(glyph.image[:, :, None], ink_mask(glyph.image, glyph.digit))
+
+
+def read_eye(seed: int, size: tuple[int, int], params: EyeParams, number: int) -> Pixels:
+    """One drawn eye with all of its labels."""
+    eye = eyes.draw_eye(number, seed, size, params)
+    return Pixels(eye.image[:, :, None], eye.mask, eye.keypoints, eye.depth, eye.gaze)

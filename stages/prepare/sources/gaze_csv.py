@@ -1,0 +1,56 @@
+"""labels.csv beside images/: a gaze for every image."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.common.errors import UserError
+from stages.prepare.sources.dataset_yaml import GazeFormat
+
+FILE = "file"
+NAME = "labels.csv"
+
+
+def read_gaze(path: Path, described: GazeFormat) -> Mapping[str, np.ndarray]:
+    """File name -> (2,) float32 pitch, yaw in radians.
+
+    Raises UserError when the table is missing or unreadable, lacks a column, names a file twice, or holds what is no
+    number or no angle.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; dataset.yaml says that images have a gaze, so list it there")
+    try:
+        table = pd.read_csv(path, dtype={FILE: str}, skipinitialspace=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())})") from error
+    for column in (FILE, *described.columns):
+        if column not in table:
+            raise UserError(f"{path}: no column {column}; it has {', '.join(map(str, table.columns))}")
+    files = table[FILE].astype(str)
+    if files.duplicated().any():
+        raise UserError(f"{path}: {files[files.duplicated()].iloc[0]} is listed twice")
+    angles = table[list(described.columns)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    if described.unit == "degree":
+        angles = np.radians(angles)
+    _refuse_strange(path, files, angles, described)
+    return dict(zip(files, angles.astype(np.float32), strict=True))
+
+
+def _refuse_strange(path: Path, files: pd.Series, angles: np.ndarray, described: GazeFormat) -> None:
+    no_number = ~np.isfinite(angles).all(axis=1)
+    if no_number.any():
+        raise UserError(f"{path}: {files[no_number].iloc[0]}: {' and '.join(described.columns)} must be numbers")
+    strange = (np.abs(angles) > np.pi).any(axis=1)
+    if strange.any():
+        raise UserError(
+            f"{path}: {files[strange].iloc[0]}: more than half a turn; is the unit {described.unit} in dataset.yaml?"
+        )
+
+
+def gaze_of(path: Path, table: Mapping[str, np.ndarray], listed_in: Path) -> np.ndarray:
+    """The gaze of an image. Raises UserError when the table does not list it."""
+    if path.name not in table:
+        raise UserError(f"{listed_in}: {path.name} is not listed; add its gaze or remove the image")
+    return table[path.name]

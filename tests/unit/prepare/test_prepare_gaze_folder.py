@@ -1,0 +1,88 @@
+"""A folder whose images have a gaze: dataset.yaml without classes, labels.csv beside images/."""
+
+import math
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from stages.common.errors import UserError
+from stages.prepare.params import PrepareParams
+from stages.prepare.records import Source
+from stages.prepare.scan import scan
+from stages.prepare.simulators import simulated_source
+from stages.prepare.simulators.eyes import CLASSES
+from stages.prepare.sources import open_source
+
+
+def write_eyes(root, rows="t0.png,10,-5\nt1.png,-2.5,0\n", unit="degree", **description):
+    """Two test photos and three without labels; returns the params."""
+    random = np.random.default_rng(0)
+    for folder, count in (("unlabeled", 3), ("test/images", 2)):
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            pixels = random.integers(0, 256, (36, 60)).astype(np.uint8)
+            Image.fromarray(pixels).save(root / folder / f"{folder[0]}{number}.png")
+    (root / "test" / "labels.csv").write_text("file,pitch,yaw\n" + rows)
+    content = {"name": "eyes", "image": {"size": [36, 60], "channels": 1}}
+    content["gaze"] = {"unit": unit, "columns": ["pitch", "yaw"]}
+    (root / "dataset.yaml").write_text(yaml.safe_dump(content | description))
+    return PrepareParams(source="folder", path=root, simulator="eyes", simulated=3, labeled=0, val=0)
+
+
+def refused(params: PrepareParams) -> str:
+    with pytest.raises(UserError) as error:
+        scan(open_source(params), quarantine=False)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_test_images_have_their_gaze_in_radians_and_the_others_none(tmp_path):
+    source = open_source(write_eyes(tmp_path))
+    assert source.spec.gaze
+    assert source.spec.classes == ()
+    gazes = [record.read().gaze for record in source.records]
+    assert [gaze is None for gaze in gazes] == [True] * 3 + [False] * 2
+    assert gazes[3].tolist() == pytest.approx([math.radians(10), math.radians(-5)])
+    assert gazes[4].tolist() == pytest.approx([math.radians(-2.5), 0])
+
+
+def test_the_drawn_eyes_bring_classes_that_the_photos_lack(tmp_path):
+    params = write_eyes(tmp_path)
+    drawn = simulated_source(params, open_source(params), seed=0)
+    assert drawn.spec.classes == CLASSES
+    pixels = [record.read() for record in drawn.records]
+    assert len(pixels) == 3
+    assert all(p.mask is not None and p.gaze is not None and p.keypoints is not None for p in pixels)
+
+
+def test_eyes_are_drawn_for_a_gaze_alone(tmp_path):
+    params = write_eyes(tmp_path)
+    spec = open_source(params).spec
+    with pytest.raises(UserError, match=r"eyes makes eyes with their gaze; eyes has no gaze"):
+        simulated_source(params, Source(spec.model_copy(update={"gaze": False}), []), seed=0)
+    with pytest.raises(UserError, match=r"eyes draws grey eyes; eyes has 3 channels"):
+        simulated_source(params, Source(spec.model_copy(update={"channels": 3}), []), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("t0.png,1,2\n", "t1.png is not listed; add its gaze or remove the image"),
+        ("t0.png,1,2\nt0.png,1,2\nt1.png,0,0\n", "t0.png is listed twice"),
+        ("t0.png,1,up\nt1.png,0,0\n", "t0.png: pitch and yaw must be numbers"),
+        ("t0.png,1,2\nt1.png,200,0\n", "t1.png: more than half a turn; is the unit degree in dataset.yaml?"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_a_sentence(tmp_path, rows, sentence):
+    assert refused(write_eyes(tmp_path, rows)).endswith(sentence)
+
+
+def test_a_missing_table_or_column_is_refused(tmp_path):
+    params = write_eyes(tmp_path)
+    table = tmp_path / "test" / "labels.csv"
+    table.write_text("file,pitch\nt0.png,1\n")
+    assert refused(params) == f"{table}: no column yaw; it has file, pitch"
+    table.unlink()
+    assert refused(params).startswith(f"{table}: no such file; dataset.yaml says that images have a gaze")
