@@ -35,13 +35,13 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
     work = WorkFolder(f"train-{recipe}", work_digest("train", [params, shared.seed, device.type], inputs))
     outcomes = train_seeds(target, data, validation, shared.seed, device, work, tracker, recipe)
 
-    metrics = flat_metrics(outcomes, len(data), target.selection)
+    metrics = flat_metrics(outcomes, len(data), target.metric.name)
     with publish(Path("models/train", recipe)) as models, publish(Path("reports/train", recipe)) as reports:
         for seed, outcome in outcomes.items():
             config = target_config(target) | {"seed": seed, "step": outcome.kept_step}
             save_weights(models / f"seed-{seed}.safetensors", outcome.weights, config)
         (reports / "metrics.json").write_text(json.dumps(metrics, indent=1))
-        history_table(outcomes, target.selection).to_csv(reports / "history.csv", index=False)
+        history_table(outcomes, target.metric.name).to_csv(reports / "history.csv", index=False)
     tracker.metrics(metrics)
     tracker.artifact(Path("reports/train", recipe, "history.csv"))
     tracker.dataset(samples.index, recipe, made, "training")

@@ -49,13 +49,41 @@ class DeepLabParams(Params):
     """Its feature extractor, trained from scratch like the rest."""
 
 
+class HourglassParams(Params):
+    """Size of the stacked hourglass network."""
+
+    stacks: int = Field(default=2, ge=1, le=8)
+    """Hourglass modules, one behind the other; each gives heat maps of its own, and the last ones count."""
+    width: int = Field(default=64, ge=8, le=512, multiple_of=8)
+    """Channels of a module; 256 as published."""
+    depth: int = Field(default=4, ge=1, le=6)
+    """Times that a module halves the resolution of the heat maps and doubles it again."""
+    heat_map: int | None = Field(default=None, ge=8, le=256)
+    """Longer side of the heat maps; the network scales its images to four times that size. null takes a quarter of the
+    image's longer side, rounded up to a power of two, from 8 to 64: 224 pixels give 64, as published."""
+
+
+class KeypointParams(Params):
+    """How keypoints are learnt and scored."""
+
+    sigma: float = Field(default=1.0, gt=0.3, le=10)
+    """Deviation of the Gaussian that marks a keypoint, in pixels of the heat map."""
+    within_px: float = Field(default=5.0, gt=0)
+    """The score that decides is the share of keypoints found within this many pixels of the image."""
+    thresholds_px: tuple[Annotated[float, Field(gt=0)], ...] = (2.0, 5.0, 10.0)
+    """Distances for which that share is reported too."""
+
+
 class TrainParams(Params):
     """The target model: every recipe trains it with the same budget, augmentation and selection."""
 
     target: str = "auto"
-    """`unet`, `deeplabv3`, or `auto`: the U-Net below 128 pixels of height or width, DeepLab-V3 from there on."""
+    """`unet`, `deeplabv3`, `gaze_cnn`, `hourglass`, or `auto`: the gaze network for data with gaze, the hourglass for
+    keypoints without classes, else the U-Net below 128 pixels of height or width and DeepLab-V3 from there on."""
     unet: UNetParams = UNetParams()
     deeplab: DeepLabParams = DeepLabParams()
+    hourglass: HourglassParams = HourglassParams()
+    keypoints: KeypointParams = KeypointParams()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
     """One model each; the shared seed is added."""
     steps: int = Field(default=600, ge=1)

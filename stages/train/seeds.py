@@ -23,7 +23,7 @@ def train_seeds(
     for seed in sorted({shared_seed + offset for offset in target.params.seeds}):
         run = SeedRun(target, data, validation, target.params, seed, device)
         outcomes[seed] = train_seed(run, store, Watcher(run, tracker, f"train@{recipe} seed {seed}"))
-        print(f"  seed {seed}: {_sentence(outcomes[seed], target.selection)}", flush=True)
+        print(f"  seed {seed}: {_sentence(outcomes[seed], target.metric.name)}", flush=True)
     return outcomes
 
 

@@ -43,7 +43,11 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def history_table(outcomes: Mapping[int, Outcome], selection: str) -> pd.DataFrame:
-    """A row a look at the validation images: seed, step, loss, val_<selection>."""
+    """A row a look at the validation images: seed, step, loss, val_<selection>, and the same as `val_score`.
+
+    Plots read the last column, whose name does not depend on the task.
+    """
     rows = [row for outcome in outcomes.values() for row in outcome.history]
     table = pd.DataFrame(rows, columns=["seed", "step", "loss", f"val_{selection}"])
+    table["val_score"] = table[f"val_{selection}"]
     return table.astype({"seed": int, "step": int})

@@ -114,8 +114,8 @@ class SeedRun:
         self.losses.zero_()
         value = self._validate()
         row = {"seed": float(self.seed), "step": float(outcome.step), "loss": outcome.loss}
-        outcome.history.append(row if value is None else row | {f"val_{self.target.selection}": value})
-        better = value is not None and (outcome.value is None or value > outcome.value)
+        outcome.history.append(row if value is None else row | {f"val_{self.target.metric.name}": value})
+        better = value is not None and (outcome.value is None or self.target.metric.better(value, outcome.value))
         outcome.stale = 0 if better else outcome.stale + 1
         if self._keeps_last() or better:
             outcome.weights, outcome.value, outcome.kept_step = self.learner.weights(), value, outcome.step
@@ -126,7 +126,7 @@ class SeedRun:
         images = self.validation.images
         chunks = [images[start : start + VALIDATION_BATCH] for start in range(0, len(images), VALIDATION_BATCH)]
         predictions = torch.cat([self.learner.predict(to_images(chunk)) for chunk in chunks])
-        return self.target.scores(predictions, self.validation.labels)[self.target.selection]
+        return self.target.scores(predictions, self.validation.labels)[self.target.metric.name]
 
     def _keeps_last(self) -> bool:
         return self.validation is None or self.params.select == "last"

@@ -2,28 +2,42 @@
 
 from pathlib import Path
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
+from stages.common.tensors import to_images
 from stages.common.weights import load_into, load_weights
 from stages.train.params import TrainParams
 from stages.train.targets.base import Target
 from stages.train.targets.deeplab import DeepLabTarget
+from stages.train.targets.gaze import GazeTarget
+from stages.train.targets.hourglass import HourglassTarget
 from stages.train.targets.unet import UNetTarget
 
-TARGETS: dict[str, type[Target]] = {target.name: target for target in (UNetTarget, DeepLabTarget)}
+TARGETS: dict[str, type[Target]] = {
+    target.name: target for target in (UNetTarget, DeepLabTarget, GazeTarget, HourglassTarget)
+}
 DEEPLAB_FROM = 128
 
 
 def make_target(spec: DatasetSpec, params: TrainParams) -> Target:
-    """The target that `train.target` names, or that suits the image size. Raises UserError for an unknown name."""
-    name = params.target
-    if name == "auto":
-        name = DeepLabTarget.name if min(spec.size) >= DEEPLAB_FROM else UNetTarget.name
+    """The target that `train.target` names, or that suits the data. Raises UserError for an unknown name."""
+    name = suited(spec) if params.target == "auto" else params.target
     if name not in TARGETS:
         raise UserError(f"params.yaml: train.target: {name} is not a target; choose auto or {' or '.join(TARGETS)}")
     return TARGETS[name](spec, params)
+
+
+def suited(spec: DatasetSpec) -> str:
+    """The target for the labels that real images have, and for the image size."""
+    if spec.gaze:
+        return GazeTarget.name
+    if spec.keypoints and not spec.classes:
+        return HourglassTarget.name
+    return DeepLabTarget.name if min(spec.size) >= DEEPLAB_FROM else UNetTarget.name
 
 
 def target_config(target: Target) -> dict[str, object]:
@@ -32,8 +46,8 @@ def target_config(target: Target) -> dict[str, object]:
     return {"spec": target.spec.model_dump(mode="json"), "params": params.model_dump(mode="json")}
 
 
-def load_target(path: Path) -> nn.Module:
-    """The network that `train` wrote to `path`, in evaluation mode, on the CPU.
+def load_target(path: Path) -> tuple[Target, nn.Module]:
+    """The target and its network that `train` wrote to `path`, in evaluation mode, on the CPU.
 
     Raises UserError when the file is no safetensors file or was not written by `train`.
     """
@@ -41,4 +55,12 @@ def load_target(path: Path) -> nn.Module:
     if not {"spec", "params"} <= set(config):
         raise UserError(f"{path}: holds no target model; delete it and run `dvc repro train`")
     target = make_target(DatasetSpec.model_validate(config["spec"]), TrainParams.model_validate(config["params"]))
-    return load_into(target.build(), tensors)
+    return target, load_into(target.build(), tensors)
+
+
+@torch.inference_mode()
+def predict(target: Target, module: nn.Module, images: np.ndarray, device: torch.device, batch: int = 64) -> Tensor:
+    """Images (N, H, W, C) uint8 to predictions on the CPU; the module is moved to the device and set to evaluate."""
+    module.to(device).eval()
+    parts = [to_images(images[start : start + batch]).to(device) for start in range(0, len(images), batch)]
+    return torch.cat([target.predict(module(part)).cpu() for part in parts])

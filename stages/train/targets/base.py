@@ -1,13 +1,38 @@
 """What a target is: one kind of model that users train on a labelled set. One file a target, listed in `__init__`."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from torch import Tensor, nn
 
 from stages.common.samples import SampleSet
 from stages.common.spec import DatasetSpec
 from stages.train.params import TrainParams
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The score that decides, and how to speak of it.
+
+    name: as in `target/<name>`. title: `mean IoU`. short: `mIoU`. unit: as written behind a value, or empty. range:
+    what values it takes, as `0 to 1`. part: start of the names of its parts, one a class or keypoint, as `iou/`; empty
+    for none. digits: behind the point.
+    """
+
+    name: str
+    title: str
+    short: str
+    higher_is_better: bool
+    unit: str = ""
+    range: str = ""
+    part: str = ""
+    digits: int = 3
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether one value is better than another."""
+        return value > than if self.higher_is_better else value < than
 
 
 class Target(ABC):
@@ -19,8 +44,10 @@ class Target(ABC):
 
     name: ClassVar[str]
     """What `train.target` of params.yaml calls it."""
-    selection: ClassVar[str]
-    """The score that selects the best weights; higher is better."""
+    task: ClassVar[str]
+    """What kind of labels it learns: `segmentation`, `gaze`, `keypoints`."""
+    metric: ClassVar[Metric]
+    """The score that selects the best weights and compares recipes."""
 
     def __init__(self, spec: DatasetSpec, params: TrainParams) -> None:
         self.spec, self.params = spec, params
@@ -51,4 +78,12 @@ class Target(ABC):
 
     @abstractmethod
     def scores(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:
-        """Scores by name, `selection` among them, pooled over the samples. Both on the CPU."""
+        """Scores by name, that of `metric` among them, pooled over the samples. Both on the CPU."""
+
+    @abstractmethod
+    def image_scores(self, predictions: Tensor, labels: Tensor) -> np.ndarray:
+        """(N,) the score of `metric` of each image alone; nan where there is none."""
+
+    @abstractmethod
+    def draw(self, images: np.ndarray, labels: Tensor) -> np.ndarray:
+        """(N, H', W', 3) uint8: the images (N, H, W, C) uint8 with labels or predictions drawn on them."""

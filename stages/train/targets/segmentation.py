@@ -4,22 +4,23 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from stages.common.errors import UserError
+from stages.common.pictures import overlay
 from stages.common.samples import SampleSet
 from stages.common.spec import IGNORE
-from stages.common.tensors import to_images
 from stages.common.warp import warp_masks
 from stages.train.metrics import segmentation_scores
-from stages.train.targets.base import Target
+from stages.train.targets.base import Metric, Target
 
 
 class SegmentationTarget(Target):
     """Labels and predictions are masks (N, H, W) uint8, 255 = ignore; outputs are scores (N, classes, H, W)."""
 
-    selection: ClassVar[str] = "miou"
+    task: ClassVar[str] = "segmentation"
+    metric: ClassVar[Metric] = Metric("miou", "mean IoU", "mIoU", True, range="0 to 1", part="iou/")
 
     def labels(self, samples: SampleSet) -> Tensor:
         """The masks. Raises UserError for an id that is no class."""
@@ -63,6 +64,27 @@ class SegmentationTarget(Target):
         """`miou` and `iou/<class>`."""
         return segmentation_scores(predictions.numpy(), labels.numpy(), self.spec.classes)
 
+    def image_scores(self, predictions: Tensor, labels: Tensor) -> np.ndarray:
+        """(N,) mean IoU of each image alone, over the classes in its prediction or mask; nan where all is ignored."""
+        return mean_ious(predictions.numpy(), labels.numpy(), len(self.spec.classes))
+
+    def draw(self, images: np.ndarray, labels: Tensor) -> np.ndarray:
+        """The classes tinted."""
+        return overlay(images, labels.numpy(), len(self.spec.classes))
+
+
+def mean_ious(predictions: np.ndarray, masks: np.ndarray, classes: int) -> np.ndarray:
+    """(N,) mean IoU of each image alone, over the classes in its prediction or mask; nan when all of it is ignored."""
+    scores = np.full(len(masks), np.nan)
+    for i, (predicted, true) in enumerate(zip(predictions, masks, strict=True)):
+        kept = true != IGNORE
+        pairs = true[kept].astype(np.int64) * classes + predicted[kept]
+        table = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+        union = table.sum(0) + table.sum(1) - table.diagonal()
+        if union.any():
+            scores[i] = np.mean(table.diagonal()[union > 0] / union[union > 0])
+    return scores
+
 
 def dice_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     """1 - the soft Dice overlap (Milletari et al., 2016), pooled over the batch, mean over the classes in the labels.
@@ -76,14 +98,3 @@ def dice_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     overlap = 2 * hits / (shares.sum(dim=(0, 2, 3)) + sizes).clamp(min=1)
     present = sizes > 0
     return 1 - (overlap * present).sum() / present.sum().clamp(min=1)
-
-
-@torch.inference_mode()
-def predict_masks(module: nn.Module, images: np.ndarray, device: torch.device, batch: int = 64) -> np.ndarray:
-    """Images (N, H, W, C) uint8 to class ids (N, H, W) uint8; the module is moved to the device and set to evaluate."""
-    module.to(device).eval()
-    masks = np.empty(images.shape[:3], np.uint8)
-    for start in range(0, len(images), batch):
-        outputs = module(to_images(images[start : start + batch]).to(device))
-        masks[start : start + batch] = outputs.argmax(dim=1).to(torch.uint8).cpu().numpy()
-    return masks

@@ -13,8 +13,7 @@ from stages.common.samples import Sample, write_set
 from stages.common.spec import write_spec
 from stages.common.tracking import Tracker
 from stages.train.__main__ import main
-from stages.train.targets import load_target
-from stages.train.targets.segmentation import predict_masks
+from stages.train.targets import load_target, predict
 
 
 def samples(count: int, recipe: str) -> Iterator[Sample]:
@@ -52,14 +51,15 @@ def test_writes_a_model_a_seed_metrics_and_history(project: Path, capsys: pytest
     by_seed = [metrics[f"target/val_miou/seed-{seed}"] for seed in (5, 6)]
     assert metrics["target/val_miou"] == pytest.approx(np.mean(by_seed))
     history = pd.read_csv(project / "reports/train/gan+real/history.csv")
-    assert list(history.columns) == ["seed", "step", "loss", "val_miou"]
+    assert list(history.columns) == ["seed", "step", "loss", "val_miou", "val_score"]
+    assert history["val_score"].tolist() == history["val_miou"].tolist()
     assert history[["seed", "step"]].to_numpy().tolist() == [[5, 10], [5, 20], [6, 10], [6, 20]]
     assert sorted(p.name for p in (project / "models/train/gan+real").iterdir()) == [
         "seed-5.safetensors",
         "seed-6.safetensors",
     ]
-    module = load_target(project / "models/train/gan+real/seed-5.safetensors")
-    assert predict_masks(module, np.zeros((2, 16, 16, 1), np.uint8), CPU).shape == (2, 16, 16)
+    target, module = load_target(project / "models/train/gan+real/seed-5.safetensors")
+    assert predict(target, module, np.zeros((2, 16, 16, 1), np.uint8), CPU).shape == (2, 16, 16)
     assert not list((project / ".work/train-gan+real").iterdir())
     assert "training images    8 (3 real, 5 made)" in capsys.readouterr().out
 

@@ -12,9 +12,9 @@ from stages.common.errors import UserError
 from stages.common.samples import SampleSet
 from stages.common.weights import save_weights
 from stages.train.params import TrainParams, UNetParams
-from stages.train.targets import load_target, make_target, target_config
+from stages.train.targets import load_target, make_target, predict, target_config
 from stages.train.targets.deeplab import DeepLab
-from stages.train.targets.segmentation import dice_loss, predict_masks
+from stages.train.targets.segmentation import dice_loss
 from stages.train.targets.unet import UNet
 
 
@@ -102,11 +102,12 @@ def test_saved_weights_rebuild_the_network(tmp_path: Path) -> None:
     module = target.build()
     images = np.random.default_rng(0).integers(0, 256, (5, 20, 28, 1), np.uint8)
     save_weights(tmp_path / "seed-0.safetensors", module.state_dict(), target_config(target))
-    loaded = load_target(tmp_path / "seed-0.safetensors")
-    expected = predict_masks(module, images, CPU)
+    loaded, rebuilt = load_target(tmp_path / "seed-0.safetensors")
+    assert (type(loaded), loaded.spec, loaded.metric) == (type(target), target.spec, target.metric)
+    expected = predict(target, module, images, CPU)
     assert expected.shape == (5, 20, 28)
-    assert len(np.unique(expected)) > 1
-    assert np.array_equal(predict_masks(loaded, images, CPU, batch=2), expected)
+    assert len(expected.unique()) > 1
+    assert torch.equal(predict(loaded, rebuilt, images, CPU, batch=2), expected)
 
 
 def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:

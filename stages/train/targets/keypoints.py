@@ -1,0 +1,167 @@
+"""What the networks that find keypoints by heat maps have in common."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.common.errors import UserError
+from stages.common.pictures import mark_points
+from stages.common.samples import SampleSet
+from stages.common.spec import DatasetSpec
+from stages.common.warp import warp_points
+from stages.train.params import TrainParams
+from stages.train.targets.base import Metric, Target
+
+ENLARGE_BELOW = 128
+SEEN = 2.0
+
+
+class KeypointTarget(Target):
+    """Labels and predictions are (N, K, 3) float32: x, y in pixels of the image, and visibility.
+
+    0, 0 is the middle of the first pixel. A keypoint of visibility 0 is unknown and counts neither in the loss nor in
+    the scores. Outputs are heat maps (N, stacks, K, h, w).
+    """
+
+    task: ClassVar[str] = "keypoints"
+    metric: ClassVar[Metric] = Metric("pck", "share of keypoints within N px", "PCK", True, range="0 to 1", part="pck/")
+
+    def __init__(self, spec: DatasetSpec, params: TrainParams) -> None:
+        super().__init__(spec, params)
+        title = f"share of keypoints within {params.keypoints.within_px:g} px"
+        # What is shown has to name the distance, which the params alone know.
+        self.metric = replace(self.metric, title=title)  # type: ignore[misc]
+
+    def labels(self, samples: SampleSet) -> Tensor:
+        """The keypoints. Raises UserError when there are none or not as many as the dataset has, for a place that is no
+        number, and where images are mirrored but nobody knows which keypoints trade places."""
+        keypoints = torch.from_numpy(samples.require_keypoints()).float()
+        if keypoints.shape[1] != self.spec.keypoints:
+            raise UserError(
+                f"a sample has {keypoints.shape[1]} keypoints, but the dataset {self.spec.keypoints}; "
+                "correct the keypoints or their count in dataset.yaml and run prepare again"
+            )
+        if self.params.augment.flip and sorted(self.spec.flip) != list(range(self.spec.keypoints)):
+            raise UserError(
+                "train.augment.flip: mirrored images need to know which keypoints trade places; "
+                "add keypoints.flip to dataset.yaml or set train.augment.flip to false"
+            )
+        known = keypoints[:, :, 2:] > 0
+        if not keypoints[known.expand_as(keypoints)].isfinite().all():
+            raise UserError("a known keypoint has a place that is no number; correct it or set its visibility to 0")
+        return torch.where(known, keypoints, 0.0)
+
+    def warp(self, labels: Tensor, maps: Tensor) -> Tensor:
+        """Keypoints moved with their images; those that leave the image become unknown.
+
+        Where a map mirrors, each keypoint takes the place that `flip` of the dataset says.
+        """
+        if self.params.augment.flip:
+            mirrored = (torch.linalg.det(maps[:, :, :2]) < 0).to(labels.device)
+            labels = torch.where(mirrored[:, None, None], labels[:, list(self.spec.flip)], labels)
+        places = warp_points(labels[:, :, :2], maps, self.spec.size)
+        limits = places.new_tensor([self.spec.size[1], self.spec.size[0]]) - 0.5
+        inside = ((places >= -0.5) & (places <= limits)).all(dim=2)
+        return torch.cat([places, (labels[:, :, 2] * inside)[:, :, None]], dim=2)
+
+    def loss_terms(self, outputs: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
+        """Of each stack, `heat_map_1` and so on: the mean squared error of the known keypoints' heat maps."""
+        size = (outputs.shape[3], outputs.shape[4])
+        truth = encode(self._to_heat_map(labels[:, :, :2], size), size, self.params.keypoints.sigma)
+        known = (labels[:, :, 2] > 0).float()
+        errors = (outputs.float() - truth[:, None]).square().mean(dim=(3, 4)) * known[:, None]
+        terms = errors.sum(dim=(0, 2)) / known.sum().clamp(min=1)
+        return {f"heat_map_{number}": term for number, term in enumerate(terms, start=1)}
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """The places of the peaks of the last stack's heat maps, all with visibility 2 (seen)."""
+        maps = outputs[:, -1].float()
+        scale = self._scale(maps, (maps.shape[2], maps.shape[3]))
+        places = (decode(maps) + 0.5) / scale - 0.5
+        return torch.cat([places, torch.full_like(places[:, :, :1], SEEN)], dim=2)
+
+    def _to_heat_map(self, places: Tensor, size: tuple[int, int]) -> Tensor:
+        return (places + 0.5) * self._scale(places, size) - 0.5
+
+    def _scale(self, like: Tensor, size: tuple[int, int]) -> Tensor:
+        """Pixels of a heat map of `size` in one of the image, along x and y."""
+        return like.new_tensor([size[1] / self.spec.size[1], size[0] / self.spec.size[0]])
+
+    def scores(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:
+        """`pck` within `within_px` and `pck/<k>` of each keypoint (counted from 0), `pck_<d>px` for the thresholds, and
+        `distance_px`, the mean. Raises UserError when no keypoint is known."""
+        params = self.params.keypoints
+        return keypoint_scores(distances(predictions, labels), params.within_px, params.thresholds_px)
+
+    def image_scores(self, predictions: Tensor, labels: Tensor) -> np.ndarray:
+        """(N,) share of each image's known keypoints that are within `within_px`; nan where none is known."""
+        found = distances(predictions, labels)
+        known = (~found.isnan()).sum(dim=1)
+        shares: np.ndarray = ((found <= self.params.keypoints.within_px).sum(dim=1) / known).numpy()
+        return shares
+
+    def draw(self, images: np.ndarray, labels: Tensor) -> np.ndarray:
+        """A dot a keypoint, a ring where it is hidden; images whose longer side is below 128 pixels are enlarged."""
+        longer = max(images.shape[1:3])
+        return mark_points(images, labels.numpy(), scale=-(-ENLARGE_BELOW // longer))
+
+
+def encode(places: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
+    """Heat maps (N, K, height, width) with a Gaussian of height 1 around each place.
+
+    places: (N, K, 2) x, y in pixels of the heat map, anywhere between its pixels. sigma: in the same pixels.
+    """
+    rows, columns = (torch.arange(side, device=places.device, dtype=places.dtype) for side in size)
+    x = (columns - places[:, :, :1]).square()
+    y = (rows - places[:, :, 1:]).square()
+    return torch.exp(-(y[:, :, :, None] + x[:, :, None, :]) / (2 * sigma**2))
+
+
+def decode(maps: Tensor) -> Tensor:
+    """Places (N, K, 2) of the peaks of heat maps (N, K, height, width), in pixels of the heat map.
+
+    The highest pixel, moved by at most half of one to the top of the Gaussian through it and its neighbours: the Taylor
+    expansion of the logarithm (Zhang et al., CVPR 2020, section 3.2), along x and y apart, without smoothing before.
+    """
+    height, width = maps.shape[2:]
+    peaks = maps.flatten(2).argmax(dim=2)
+    rows, columns = peaks // width, peaks % width
+    through_row = maps.gather(2, rows[:, :, None, None].expand(-1, -1, 1, width))[:, :, 0]
+    through_column = maps.gather(3, columns[:, :, None, None].expand(-1, -1, height, 1))[:, :, :, 0]
+    return torch.stack([columns + _offset(through_row, columns), rows + _offset(through_column, rows)], dim=2)
+
+
+def _offset(lines: Tensor, peaks: Tensor) -> Tensor:
+    """How far the top of a Gaussian lies beside the highest pixel of lines (N, K, L); 0 at the ends."""
+    last = lines.shape[2] - 1
+    # Mirrored at the ends, where one neighbour is missing.
+    before, after = (peaks - 1).abs(), last - (last - peaks - 1).abs()
+    logs = lines.clamp(min=1e-6).log().gather(2, torch.stack([before, peaks, after], dim=2))
+    left, top, right = logs.unbind(dim=2)
+    return (left - right) / (2 * (left + right - 2 * top).clamp(max=-1e-6))
+
+
+def distances(predictions: Tensor, labels: Tensor) -> Tensor:
+    """(N, K) pixels between predicted and true keypoints (N, K, 3); nan where the true one is unknown."""
+    apart = (predictions[:, :, :2] - labels[:, :, :2]).norm(dim=2)
+    return torch.where(labels[:, :, 2] > 0, apart, torch.nan)
+
+
+def keypoint_scores(found: Tensor, within: float, thresholds: Sequence[float]) -> dict[str, float]:
+    """The scores of distances (N, K) in pixels, nan where they do not count; a keypoint that is nowhere known is left
+    out. Raises UserError when none is known at all."""
+    known = ~found.isnan()
+    if not known.any():
+        raise UserError("the keypoints to score against are all unknown: every visibility is 0")
+    scores = {"pck": _share(found, known, within), "distance_px": float(found.nanmean())}
+    scores |= {f"pck_{threshold:g}px": _share(found, known, threshold) for threshold in thresholds}
+    there = known.any(dim=0).nonzero()[:, 0].tolist()
+    return scores | {f"pck/{k}": _share(found[:, k], known[:, k], within) for k in there}
+
+
+def _share(found: Tensor, known: Tensor, within: float) -> float:
+    return int((found <= within).sum()) / int(known.sum())
