@@ -1,4 +1,4 @@
-"""Make the labelled dataset of a recipe: real, gan, or a join such as gan+real."""
+"""Make the labelled dataset of a recipe: real, gan, simulated, refined, or a join such as gan+real."""
 
 import json
 from pathlib import Path
@@ -16,6 +16,7 @@ from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.generate.params import GenerateParams
 from stages.generate.recipes import GENERATED, write_join, write_real
+from stages.generate.simulated import write_simulated
 
 REPORTS = Path("reports/generate")
 PICTURES = 16
@@ -27,19 +28,34 @@ def main(params: GenerateParams, shared: SharedParams, track: Tracker, recipe: s
     index = make_set(out, recipe, params, shared)
     if index is None:
         return
-    classes = len(read_spec().classes)
     with publish(reports / "pictures") as folder:
-        draw_samples(folder / "samples.png", out, index.head(2 * PICTURES), classes)
-        uncertain = index.sort_values("uncertainty", ascending=False, kind="stable").head(2 * PICTURES)
-        draw_samples(folder / "uncertain.png", out, uncertain, classes)
-    made = index[index["recipe"] != "real"]
-    metrics = {"generate/samples": float(len(index)), "generate/real_samples": float(len(index) - len(made))}
-    if len(made):
-        metrics |= {"generate/uncertainty": float(made["uncertainty"].mean())}
+        if len(index):
+            draw_pictures(folder, out, index)
+        else:
+            print(f"generate: recipe {recipe} has no source here, so its set is empty", flush=True)
+    metrics = figures(index)
     write_atomically(reports / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
-    track.artifact(reports / "pictures" / "samples.png", "pictures")
-    track.dataset(index, f"{read_spec().name}-{recipe}", out, "training")
+    if len(index):
+        track.artifact(reports / "pictures" / "samples.png", "pictures")
+        track.dataset(index, f"{read_spec().name}-{recipe}", out, "training")
+
+
+def figures(index: pd.DataFrame) -> dict[str, float]:
+    """How many samples there are, how many of them are real, and how uncertain the labels of the others."""
+    if not len(index):
+        return {"generate/samples": 0.0, "generate/real_samples": 0.0}
+    made = index[index["recipe"] != "real"]
+    found = {"generate/samples": float(len(index)), "generate/real_samples": float(len(index) - len(made))}
+    return found | ({"generate/uncertainty": float(made["uncertainty"].mean())} if len(made) else {})
+
+
+def draw_pictures(folder: Path, samples: Path, index: pd.DataFrame) -> None:
+    """samples.png and uncertain.png of a set."""
+    classes = len(read_spec().classes)
+    draw_samples(folder / "samples.png", samples, index.head(2 * PICTURES), classes)
+    uncertain = index.sort_values("uncertainty", ascending=False, kind="stable").head(2 * PICTURES)
+    draw_samples(folder / "uncertain.png", samples, uncertain, classes)
 
 
 def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParams) -> pd.DataFrame | None:
@@ -48,7 +64,13 @@ def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParam
         from stages.generate.gan import make_gan_set
 
         return make_gan_set(out, params, shared)
+    if recipe == "refined":
+        from stages.generate.simulated import make_refined_set
+
+        return make_refined_set(out, params, shared)
     with publish(out) as folder:
+        if recipe == "simulated":
+            return write_simulated(folder, params.shard_size)
         if recipe.endswith(JOIN):
             return write_join(folder, recipe, params.shard_size)
         return write_real(folder, params.shard_size)
@@ -59,7 +81,8 @@ def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> 
     found = read_set(folder, list(rows["key"]))
     position = {key: i for i, key in enumerate(found.index["key"])}
     order = np.array([position[key] for key in rows["key"]])
-    images, masks = found.images[order], found.require_masks()[order]
+    images = found.images[order]
+    masks = np.zeros(images.shape[:3], np.uint8) if found.masks is None else found.masks[order]
     half = max(1, len(order) // 2)
     parts = [slice(0, half), slice(half, 2 * half)]
     lines = [line for part in parts for line in (images[part], overlay(images[part], masks[part], classes))]

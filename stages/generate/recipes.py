@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +26,7 @@ def real_samples(labeled: Path) -> Iterator[Sample]:
             "labeler": "",
             "uncertainty": 0.0,
         }
-        yield Sample(sample.key, sample.image, sample.mask, facts)
+        yield replace(sample, facts=facts)
 
 
 def write_real(folder: Path, shard_size: int) -> pd.DataFrame:

@@ -8,23 +8,24 @@ from stages.common.cli import run_recipe_stage
 from stages.common.errors import ValidationFailedError
 from stages.common.params import SharedParams
 from stages.common.paths import require
-from stages.common.samples import read_set
-from stages.common.spec import read_spec
+from stages.common.samples import read_index, read_set
+from stages.common.spec import DatasetSpec, read_spec
 from stages.common.tracking import Tracker
 from stages.validate.examination import TrainingImages, examine
 from stages.validate.params import ValidateParams
 from stages.validate.quarantine import failure, set_metrics
-from stages.validate.reading import JudgedSet, read_judged
+from stages.validate.reading import JudgedSet, read_judged, unlabelled
 from stages.validate.writing import write_lists, write_reports
 
 PREPARED = Path("data/prepare")
+MOST_UNLABELLED = 2000
 
 
 def main(params: ValidateParams, shared: SharedParams, tracker: Tracker, recipe: str) -> None:
     """Read the set, the reference and the training images; write facts, lists, reports; then pass or stop."""
     spec = read_spec()
     samples = read_judged(require(Path("data/generate") / recipe, f"generate@{recipe}"), spec)
-    reference = read_judged(require(PREPARED / "labeled", "prepare"), spec)
+    reference = read_reference(spec)
     training = read_training(reference, alone=bool(samples.real.all()))
     outcome = examine(samples, reference, training, spec, params)
     stopped = failure(outcome.results)
@@ -36,6 +37,14 @@ def main(params: ValidateParams, shared: SharedParams, tracker: Tracker, recipe:
         tracker.artifact(file, "validate")
     if stopped:
         raise ValidationFailedError(f"data/generate/{recipe}: {stopped}; see {reports}/validation.json")
+
+
+def read_reference(spec: DatasetSpec) -> JudgedSet:
+    """The labelled real images; where there are none, unlabelled ones, which say what images look like."""
+    labeled = require(PREPARED / "labeled", "prepare")
+    if len(read_index(labeled)):
+        return read_judged(labeled, spec)
+    return unlabelled(read_set(require(PREPARED / "unlabeled", "prepare"), limit=MOST_UNLABELLED))
 
 
 def read_training(reference: JudgedSet, alone: bool) -> TrainingImages:

@@ -17,15 +17,16 @@ Range = tuple[float, float]
 class Bounds:
     """What a sample may have, bounds included. Ranges are (lowest, highest).
 
-    uncertainty: None when the samples do not differ, so that no one is an outlier. copy_distance: samples closer than
+    regions, specks: None without labels in the reference. uncertainty: None when the samples do not differ, so that no
+    one is an outlier. copy_distance: samples closer than
     this, in grey levels, are copies. class_share: by class id, for the classes that the reference has.
     """
 
     labelled_pixels: int
     foreground_share: Range
     largest_region: Range
-    regions: int
-    specks: int
+    regions: int | None
+    specks: int | None
     contrast: Range
     noise: float
     aligned: float
@@ -44,11 +45,11 @@ def derive_bounds(
     low, high = params.quantile, 1 - params.quantile
     outlier = outlier_bound(uncertainty, params.uncertainty_spread)
     return Bounds(
-        labelled_pixels=int((reference["labelled_pixels"] > 0).all()),
+        labelled_pixels=int((reference["labelled_pixels"].dropna() > 0).all()),
         foreground_share=spread(reference["foreground_share"], params, top=1.0),
         largest_region=spread(reference["largest_region"], params, top=spec.size[0] * spec.size[1]),
-        regions=int(reference["regions"].max()) + params.extra_regions,
-        specks=int(reference["specks"].max()) + params.extra_specks,
+        regions=most(reference["regions"], params.extra_regions),
+        specks=most(reference["specks"], params.extra_specks),
         contrast=spread(reference["contrast"], params, top=255.0),
         noise=noise_bound(quantile(reference["noise"], high, WHITE_NOISE), params.noise_factor),
         aligned=quantile(reference["aligned"], low, 0.0) * params.alignment_factor,
@@ -57,6 +58,12 @@ def derive_bounds(
         copy_distance=max(params.copy_floor, usual_distance * params.copy_factor),
         class_share={c: class_range(reference[class_column(c)], params) for c in spec.foreground},
     )
+
+
+def most(values: pd.Series, extra: int) -> int | None:
+    """The largest of the values that are there and so many more; None when none is."""
+    there = values.dropna()
+    return int(there.max()) + extra if len(there) else None
 
 
 def quantile(values: pd.Series, share: float, otherwise: float) -> float:

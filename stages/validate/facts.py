@@ -11,7 +11,8 @@ from stages.validate.neighbours import Nearest, nearest, reduce
 from stages.validate.reading import JudgedSet
 from stages.validate.regions import regions
 
-INDEX_COLUMNS = ("key", "shard", "recipe", "source_id", "uncertainty")
+INDEX_COLUMNS = ("key", "shard", "recipe", "source_id", "uncertainty", "label_iou", "label_shift_px")
+IMAGE_COLUMNS = ("image_min", "image_max", "contrast", "noise", "image_digest")
 CHUNK = 1024  # samples measured at a time: bounds the memory and keeps to the cache
 WHITE_NOISE = 1 - 2 * 4 / 16 + 36 / 256  # variance of x minus its 3x3 binomial mean, for x of variance 1
 
@@ -72,6 +73,10 @@ def pixel_facts(samples: JudgedSet, spec: DatasetSpec) -> pd.DataFrame:
     chunks = [slice(start, start + CHUNK) for start in range(0, len(samples), CHUNK)]
     measured = [_measured(samples.images[chunk], samples.masks[chunk], spec) for chunk in chunks]
     pixels = pd.concat(measured, ignore_index=True)
+    for column in pixels.columns.difference(list(IMAGE_COLUMNS)):
+        pixels[column] = pixels[column].where(samples.has_mask)
+    for name in ("label_iou", "label_shift_px"):
+        copied.setdefault(name, pd.Series(np.nan, index=samples.index.index))
     return pd.DataFrame({**copied, "well_formed": samples.well_formed.astype(np.float64)}).join(pixels)
 
 

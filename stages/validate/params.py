@@ -24,6 +24,8 @@ class SeverityParams(Params):
     label_not_empty: Severity = "critical"
     label_in_place: Severity = "critical"
     label_aligned: Severity = "critical"
+    label_kept: Severity = "critical"
+    label_unmoved: Severity = "critical"
     no_noise: Severity = "critical"
     no_training_copy: Severity = "critical"
     no_exact_duplicate: Severity = "warning"
@@ -56,6 +58,8 @@ class MaxShareParams(Params):
     label_not_empty: Share = 0.25
     label_in_place: Share = 0.25
     label_aligned: Share = 0.25
+    label_kept: Share = 0.25
+    label_unmoved: Share = 0.25
     no_noise: Share = 0.25
     no_training_copy: Share = 0.25
     no_exact_duplicate: Share = 0.05
@@ -85,6 +89,10 @@ class ValidateParams(Params):
     """Alignment of label borders and image edges: at least this factor of the reference's low quantile."""
     extra_shift: float = Field(default=2.5, ge=0)
     """Apparent shift of a label, in pixels, allowed beyond the reference's high quantile."""
+    min_label_iou: float = Field(default=0.5, ge=0, le=1)
+    """Overlap of what a segmenter finds in an image before and after refining; less means that its label moved."""
+    max_label_shift: float | None = Field(default=None, ge=0)
+    """Pixels between the centres of what it finds before and after; null asks for the overlap alone."""
     extra_regions: int = Field(default=3, ge=0)
     """Regions of a label allowed beyond the most in the reference."""
     extra_specks: int = Field(default=2, ge=0)

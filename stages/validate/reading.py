@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
-from stages.common.samples import Sample, iterate_samples, read_index
+from stages.common.samples import Sample, SampleSet, iterate_samples, read_index
 from stages.common.spec import DatasetSpec
 
 
@@ -15,13 +15,14 @@ from stages.common.spec import DatasetSpec
 class JudgedSet:
     """A set as it was stored.
 
-    images: (N, H, W, C) uint8 and masks: (N, H, W) uint8, zeros where a sample is malformed. well_formed: (N,) bool,
-    False where the image or the mask is missing, no uint8, or of another size than the spec's. index: N rows, in the
-    order of the shards.
+    images: (N, H, W, C) uint8 and masks: (N, H, W) uint8, zeros where a sample is malformed. has_mask: (N,) bool; only
+    data with a gaze may go without. well_formed: (N,) bool, False where the image or a label is missing, or of another
+    type or size than the spec's. index: N rows, in the order of the shards.
     """
 
     images: np.ndarray
     masks: np.ndarray
+    has_mask: np.ndarray
     well_formed: np.ndarray
     index: pd.DataFrame
 
@@ -60,19 +61,38 @@ def _judged(samples: list[Sample], index: pd.DataFrame, spec: DatasetSpec) -> Ju
     images = np.zeros((len(samples), *spec.size, spec.channels), np.uint8)
     masks = np.zeros((len(samples), *spec.size), np.uint8)
     good = np.array([is_well_formed(sample, spec) for sample in samples])
+    has_mask = np.array([sample.mask is not None or not spec.gaze for sample in samples])
     for position, sample in enumerate(samples):
-        if good[position] and sample.mask is not None:
-            images[position], masks[position] = sample.image, sample.mask
-    return JudgedSet(images, masks, good, index.reset_index(drop=True))
+        if good[position]:
+            images[position] = sample.image
+            masks[position] = 0 if sample.mask is None else sample.mask
+    return JudgedSet(images, masks, has_mask, good, index.reset_index(drop=True))
 
 
 def is_well_formed(sample: Sample, spec: DatasetSpec) -> bool:
-    """Whether image and mask are there, uint8, and of the spec's size and channels."""
-    image, mask = sample.image, sample.mask
-    shape = (*spec.size, spec.channels)
-    return bool(
-        mask is not None
-        and image.shape == shape
-        and mask.shape == tuple(spec.size)
-        and image.dtype == mask.dtype == np.uint8
+    """Whether the image and the labels that the spec asks for are there, of its size and of the right type."""
+    return (
+        _is_bytes(sample.image, (*spec.size, spec.channels)) and _mask_fits(sample, spec) and _gaze_fits(sample, spec)
     )
+
+
+def _mask_fits(sample: Sample, spec: DatasetSpec) -> bool:
+    if sample.mask is None:
+        return spec.gaze
+    return _is_bytes(sample.mask, spec.size)
+
+
+def _gaze_fits(sample: Sample, spec: DatasetSpec) -> bool:
+    gaze = sample.gaze
+    return not spec.gaze or bool(gaze is not None and gaze.shape == (2,) and np.isfinite(gaze).all())
+
+
+def _is_bytes(pixels: np.ndarray, shape: tuple[int, ...]) -> bool:
+    return pixels.shape == tuple(shape) and pixels.dtype == np.uint8
+
+
+def unlabelled(samples: SampleSet) -> JudgedSet:
+    """Images without labels as a reference for what real images look like."""
+    images = samples.images
+    none = np.zeros(len(images), bool)
+    return JudgedSet(images, np.zeros(images.shape[:3], np.uint8), none, ~none, samples.index)

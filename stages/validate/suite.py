@@ -79,13 +79,17 @@ def label_expectations(write: Writer, bounds: Bounds) -> list[Any]:
     """The label marks something, where the image shows it, about as real labels do."""
     in_place = "The label lies on its image: it would not fit better a few pixels away."
     aligned = "The borders of the label follow the edges of the image about as well as in real samples."
+    kept = "Refining left the label in place: a segmenter finds about the same before and after."
+    unmoved = "Refining did not shift the label: what the segmenter finds has the same centre, within a few pixels."
     region = "The largest region, in pixels, is about as large as in real labels."
     agree = "The ensemble agrees on the label: the sample is no outlier in uncertainty."
     return [
         write.between("label_not_empty", "The label marks something.", "labelled_pixels", bounds.labelled_pixels, None),
         write.between("label_in_place", in_place, "shift_px", 0, bounds.shift_px),
         write.between("label_aligned", aligned, "aligned", bounds.aligned, None),
-        write.between("no_one_pixel_regions", "No more specks than in real labels.", "specks", None, bounds.specks),
+        write.between("label_kept", kept, "label_iou", write.params.min_label_iou, None),
+        write.between("label_unmoved", unmoved, "label_shift_px", 0, write.params.max_label_shift),
+        write.between("no_one_pixel_regions", "No more specks than in real labels.", "specks", 0, bounds.specks),
         write.between("usual_region_count", "About as many regions as in real labels.", "regions", 0, bounds.regions),
         write.between("usual_region_size", region, "largest_region", *bounds.largest_region),
         write.between("usual_foreground", "About as much is labelled.", "foreground_share", *bounds.foreground_share),

@@ -41,7 +41,8 @@ CAUGHT_BY = {
 
 def as_set(images: np.ndarray, masks: np.ndarray, keys: np.ndarray, recipe: str) -> JudgedSet:
     columns = {"key": keys, "shard": "shard-000000.tar", "recipe": recipe, "source_id": keys, "uncertainty": 0.1}
-    return JudgedSet(images, masks, np.ones(len(keys), bool), pd.DataFrame(columns))
+    there = np.ones(len(keys), bool)
+    return JudgedSet(images, masks, there, there, pd.DataFrame(columns))
 
 
 def examined(data: Digits, samples: JudgedSet, params: ValidateParams | None = None) -> Outcome:

@@ -20,8 +20,8 @@ SPEC = DatasetSpec(name="toy", size=(8, 8), channels=1, classes=("background", "
 
 
 def judged(images: np.ndarray, masks: np.ndarray, recipes: list[str]) -> JudgedSet:
-    keys = [f"k{i}" for i in range(len(images))]
-    return JudgedSet(images, masks, np.ones(len(images), bool), pd.DataFrame({"key": keys, "recipe": recipes}))
+    keys, there = [f"k{i}" for i in range(len(images))], np.ones(len(images), bool)
+    return JudgedSet(images, masks, there, there, pd.DataFrame({"key": keys, "recipe": recipes}))
 
 
 def test_brightness_is_the_mean_of_the_channels():
