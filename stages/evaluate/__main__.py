@@ -16,7 +16,7 @@ from stages.evaluate.evidence import accepted_samples, read_evidence, validation
 from stages.evaluate.findings import Findings
 from stages.evaluate.outputs import write_reports
 from stages.evaluate.params import EvaluateParams
-from stages.evaluate.predict import evaluate_recipe, trained_models
+from stages.evaluate.predict import Trial, evaluate_recipe, metric_of, trained_models
 from stages.evaluate.provenance import describe, reported_seconds
 from stages.evaluate.runs import log_recipes
 from stages.evaluate.scores import choose_seed, flat
@@ -33,11 +33,12 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
     models = trained_models(MODELS, params.recipes)
     evidence = read_evidence(root, list(models))
     print(f"evaluate: {len(test)} test images, {', '.join(models)}, on {device}", flush=True)
+    trial = Trial(test, spec, metric_of(next(iter(models.values()))), device, params.batch)
     evaluated = []
     for recipe, paths in tracked(models.items(), "evaluate", len(models), "recipe"):
-        seed = choose_seed(list(paths), validation_scores(evidence.made[recipe].train))
-        samples = accepted_samples(root, recipe)
-        evaluated.append(evaluate_recipe(recipe, samples, paths, seed, test, spec, device, params.batch))
+        validation = validation_scores(evidence.made[recipe].train, trial.metric.name)
+        seed = choose_seed(list(paths), validation, trial.metric)
+        evaluated.append(evaluate_recipe(recipe, accepted_samples(root, recipe), paths, seed, trial))
     scores = [each.scores for each in evaluated]
     verdict = judge(scores, params.baseline, len(test))
     best = next(each for each in evaluated if each.scores.recipe == verdict.winner)
@@ -52,7 +53,7 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
     chosen = {each.scores.recipe: each.seed for each in evaluated}
     findings = Findings(
         spec, scores, missing, params.baseline, verdict, chosen, len(test), evidence, provenance, champion, features,
-        params.license,
+        params.license, best.target.task,
     )  # fmt: skip
     write_reports(REPORTS, findings, evaluated, test, params.pictures)
     track.artifact(REPORTS / "report.html")

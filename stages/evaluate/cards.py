@@ -6,7 +6,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stages.evaluate.findings import Findings
 from stages.evaluate.glossary import number
-from stages.evaluate.scores import CLASS_PREFIX, class_names
+from stages.evaluate.scores import part_names
+from stages.evaluate.wording import in_brackets, labels_of, opening, recipe_lines, scale, task_categories
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGEST = "n>1M"
@@ -36,14 +37,20 @@ def dataset_card(findings: Findings) -> str:
         size=size_category(max(counts, default=0)),
         label_quality=(findings.evidence.label or {}).get("label/miou_cv"),
         weak_labels=_weakest(findings),
+        labels=labels_of(findings.spec),
+        categories=task_categories(findings.spec),
+        recipes=recipe_lines([s.recipe for s in findings.scores]),
     )
 
 
 def model_card(findings: Findings) -> str:
     """What the winning model is, its scores with their spread, and its limits."""
-    spreads = [(c, findings.best.spread(CLASS_PREFIX + c)) for c in findings.spec.classes]
-    present = [(name, found) for name, found in spreads if found]
-    return _render("model_card.md.j2", findings, weak_classes=sorted(present, key=lambda item: item[1].mean)[:3])
+    spec, best = findings.spec, findings.best
+    spreads = [(name, best.part(name)) for name in part_names([best], spec.classes)]
+    sign = 1 if findings.metric.higher_is_better else -1
+    present = sorted([(name, s) for name, s in spreads if s], key=lambda item: sign * item[1].mean)
+    output = findings.words.output.format(count=len(spec.classes), **spec.model_dump())
+    return _render("model_card.md.j2", findings, weak_parts=present[:3], output=output)
 
 
 def summary(findings: Findings) -> str:
@@ -68,9 +75,10 @@ def _render(template: str, findings: Findings, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    pages.filters |= {"cell": cell, "number": number}
-    rows = [
-        (name, [s.spread(CLASS_PREFIX + name) for s in findings.scores])
-        for name in class_names(findings.scores, findings.spec.classes)
-    ]
-    return pages.get_template(template).render(found=findings, class_rows=rows, **values)
+    metric = findings.metric
+    pages.filters |= {"cell": cell, "number": number, "opening": opening}
+    pages.filters["spread"] = lambda spread: spread.text(metric.digits, metric.unit) if spread else "-"
+    names = part_names(findings.scores, findings.spec.classes)
+    rows = [(name, [s.part(name) for s in findings.scores]) for name in names]
+    texts = {"part_rows": rows, "words": findings.words, "scale": scale(metric), "in_brackets": in_brackets(metric)}
+    return pages.get_template(template).render(found=findings, metric=metric, **texts, **values)

@@ -22,12 +22,13 @@ def put_forward(track: Tracker, best: Evaluated, model: str, test_digest: str, t
         name=model,
         recipe=best.scores.recipe,
         seed=best.seed,
+        metric=best.scores.metric,
         score=best.scores.best().mean,
         test_digest=test_digest,
         weights_digest=file_digest(weights),
         weights=weights,
     )
-    module, example = load_target(weights), example_rows(test.images)
+    (_, module), example = load_target(weights), example_rows(test.images)
     outcome = track.call(lambda mlflow: promote(mlflow, candidate, module, example), TIMEOUT_S)
     return off(candidate) if outcome is None else report(candidate, outcome)
 

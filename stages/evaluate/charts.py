@@ -16,29 +16,29 @@ LABEL_CHARACTER = 6.6
 SERIES = 6
 
 
-def bars(rows: Sequence[tuple[str, Spread]], title: str) -> Markup:
-    """One horizontal bar a row from 0 to 1, its deviation as a whisker, each seed as a dot, its value beside it."""
+def bars(rows: Sequence[tuple[str, Spread]], title: str, top: float = 1.0, digits: int = 3, unit: str = "") -> Markup:
+    """One horizontal bar a row from 0 to `top`, its deviation as a whisker, each seed as a dot, its value beside it."""
     left, right = _label_width([name for name, _ in rows]), WIDTH - 104
-    parts = [_grid(left, right, 0, 1, _ticks(0, 1, 5), 6 + ROW * len(rows))]
+    parts = [_grid(left, right, 0, top, _ticks(0, top, 5), 6 + ROW * len(rows))]
     for i, (name, spread) in enumerate(rows):
         middle = 6 + ROW * i + ROW / 2
-        end = _scale(spread.mean, 0, 1, left, right)
+        end = _scale(spread.mean, 0, top, left, right)
         parts.append(_text(left - 8, middle + 4, name, "end"))
         parts.append(
             Markup('<rect class="s{} bar" x="{}" y="{}" width="{}" height="18" rx="3"/>').format(
                 i % SERIES, left, _n(middle - 9), _n(max(end - left, 0))
             )
         )
-        parts.append(_whisker(spread, 0, 1, left, right, middle))
-        parts += [_dot(_scale(v, 0, 1, left, right), middle, "seed", 2.2) for v in spread.seeds if v is not None]
-        parts.append(_text(WIDTH - 96, middle + 4, spread.text(), "start", "value"))
+        parts.append(_whisker(spread, 0, top, left, right, middle))
+        parts += [_dot(_scale(v, 0, top, left, right), middle, "seed", 2.2) for v in spread.seeds if v is not None]
+        parts.append(_text(WIDTH - 96, middle + 4, spread.text(digits, unit), "start", "value"))
     return _svg(parts, 6 + ROW * len(rows) + 20, title)
 
 
-def class_dots(rows: Mapping[str, Sequence[Spread | None]], title: str) -> Markup:
-    """One line a class; one dot a recipe with its deviation, in the order of the recipes."""
+def class_dots(rows: Mapping[str, Sequence[Spread | None]], title: str, ceiling: float = 1.0) -> Markup:
+    """One line a class; one dot a recipe with its deviation, in the order of the recipes. No value above `ceiling`."""
     present = [s for spreads in rows.values() for s in spreads if s]
-    low, high = _range([s.mean + sign * (s.std or 0) for s in present for sign in (-1, 1)], floor=0, ceiling=1)
+    low, high = _range([s.mean + sign * (s.std or 0) for s in present for sign in (-1, 1)], 0, ceiling)
     most = max((len(spreads) for spreads in rows.values()), default=1)
     height = max(24, 11 * most + 8)
     left, right = _label_width(list(rows)), WIDTH - 14
@@ -147,11 +147,23 @@ def _range(values: Sequence[float], floor: float = -math.inf, ceiling: float = m
     return max(low - air, floor), min(high + air, ceiling)
 
 
+def round_above(value: float) -> float:
+    """The end of an axis from 0 that `value` does not pass: a few steps of 1, 2 or 5 by a power of ten; 1 for 0."""
+    if value <= 0:
+        return 1.0
+    step = _step(value, 10)
+    return round(math.ceil(value / step - 1e-9) * step, 12)
+
+
+def _step(span: float, count: int) -> float:
+    raw = span / count or 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
+
+
 def _ticks(low: float, high: float, count: int) -> list[float]:
     """About `count` round numbers between low and high: steps of 1, 2 or 5 times a power of ten."""
-    raw = (high - low) / count or 1.0
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
+    step = _step(high - low, count)
     first = math.ceil(low / step - 1e-9)
     return [round(i * step, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
 

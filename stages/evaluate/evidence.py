@@ -13,7 +13,6 @@ import pandas as pd
 from stages.common.errors import UserError
 
 SHOWN_FAKES = 4
-VALIDATION_SCORE = re.compile(r"target/val_miou/seed-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class Evidence:
     stats: Sequence[Mapping[str, float]]
     invert: Mapping[str, Any] | None
     label: Mapping[str, Any] | None
+    refine: Mapping[str, Any] | None
     made: Mapping[str, Made]
     pictures: Mapping[str, Path]
     fakes: Sequence[tuple[int, Path]]
@@ -64,12 +64,14 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
         stats=read_lines(reports / "pretrain" / "stats.jsonl"),
         invert=read_json(reports / "invert" / "metrics.json"),
         label=read_json(reports / "label" / "metrics.json"),
+        refine=read_json(reports / "refine" / "metrics.json") or None,
         made={recipe: _made(root, recipe) for recipe in recipes},
         pictures={
             "reals": drawn / "reals.png",
             "fakes": drawn / "fakes.png",
             "fakes_untruncated": drawn / "fakes_untruncated.png",
             "pairs": reports / "invert" / "pictures" / "pairs.png",
+            "before_after": reports / "refine" / "pictures" / "before_after.png",
             "cross_validation": reports / "label" / "pictures" / "cross_validation.png",
         },
         fakes=fakes_over_time(drawn),
@@ -138,9 +140,10 @@ def accepted_samples(root: Path, recipe: str) -> int | None:
     return None if table is None else len(table)
 
 
-def validation_scores(train: Mapping[str, Any] | None) -> dict[int, float]:
-    """Seed -> its mIoU on the validation images, from the metrics of train; empty without validation images."""
-    found = {VALIDATION_SCORE.fullmatch(name): value for name, value in (train or {}).items()}
+def validation_scores(train: Mapping[str, Any] | None, metric: str) -> dict[int, float]:
+    """Seed -> its `metric` on the validation images, from the metrics of train; empty without validation images."""
+    pattern = re.compile(rf"target/val_{re.escape(metric)}/seed-(\d+)")
+    found = {pattern.fullmatch(name): value for name, value in (train or {}).items()}
     return {int(match[1]): float(value) for match, value in found.items() if match and value is not None}
 
 

@@ -76,6 +76,37 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     ),
     "label/pixels": ("Pixels", "count", "Labelled pixels that the label generator learned from."),
     "label/latents": ("Latents", "count", "Rebuilt images that these pixels come from."),
+    "refine/label_shift_px": (
+        "Shift of the label",
+        "pixels",
+        "Mean distance between the centres of what a fixed segmenter finds before and after refining.",
+    ),
+    "refine/label_shift_px_std": ("Spread of the shift", "pixels", "Standard deviation of it over the samples."),
+    "refine/label_iou": (
+        "Agreement of the label",
+        "IoU, 0 to 1",
+        "Mean overlap of what the fixed segmenter finds before and after refining; it never saw a refined image.",
+    ),
+    "refine/mask_iou_simulated": (
+        "Overlap with the label before",
+        "IoU, 0 to 1",
+        "What the fixed segmenter finds in simulated images against their label: how far it can be trusted.",
+    ),
+    "refine/mask_iou_refined": (
+        "Overlap with the label after",
+        "IoU, 0 to 1",
+        "The same in the refined images; the closer to the value before, the truer the labels stayed.",
+    ),
+    "refine/told_simulated": (
+        "Simulated told from real",
+        "share, 0.5 is chance",
+        "Held-out accuracy of a fresh classifier that tells real from simulated images.",
+    ),
+    "refine/told_refined": (
+        "Refined told from real",
+        "share, 0.5 is chance",
+        "The same for refined images: near 0.5, they look real to it.",
+    ),
     "generate/samples": ("Samples", "count", "Samples in this set, before validation."),
     "generate/real_samples": ("Real samples", "count", "Labelled real images among them."),
     "generate/uncertainty": (
@@ -103,11 +134,34 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
         "0 to 1",
         "Mean over classes of overlap divided by union of predicted and true pixels on the test set; 1 is perfect.",
     ),
+    "target/gaze_deg": (
+        "Gaze error",
+        "degrees, lower is better",
+        "Mean angle between the true direction of gaze and the one that the model finds, on the test set.",
+    ),
+    "target/within_7deg": (
+        "Within 7 degrees",
+        "share, 0 to 1",
+        "Share of the test images whose gaze is found with an error of 7 degrees or less.",
+    ),
+    "target/pck": (
+        "PCK",
+        "share, 0 to 1",
+        "Share of the known keypoints of the test set that are found within the distance that decides.",
+    ),
+    "target/distance_px": (
+        "Distance",
+        "pixels, lower is better",
+        "Mean distance between the true place of a known keypoint and the one that the model finds.",
+    ),
 }
 
-FAMILIES: tuple[tuple[str, str, str], ...] = (
-    ("label/iou_cv/", "0 to 1", "Cross-validated overlap of generated and true labels of this class."),
-    ("invert/", "", "Of rebuilding the labelled images with the GAN."),
+# Start of the name, label of what follows it, unit, meaning.
+FAMILIES: tuple[tuple[str, str, str, str], ...] = (
+    ("label/iou_cv/", "{}", "0 to 1", "Cross-validated overlap of generated and true labels of this class."),
+    ("refine/told_", "{}", "", "Ends of its 95 % interval, or the images that were asked about."),
+    ("invert/", "{}", "", "Of rebuilding the labelled images with the GAN."),
+    ("target/pck_", "PCK within {}", "share, 0 to 1", "Share of the known keypoints found within so many pixels."),
 )
 
 
@@ -128,15 +182,19 @@ def explain(metrics: Mapping[str, Any]) -> list[Figure]:
 
 
 def _figure(name: str, value: float) -> Figure:
-    shown = number(value)
+    return meaning_of(name, number(value))
+
+
+def meaning_of(name: str, shown: str = "") -> Figure:
+    """What a figure is called and what it means, beside its value as text."""
     if name in MEANINGS:
         return Figure(name, MEANINGS[name][0], shown, MEANINGS[name][1], MEANINGS[name][2])
     short = name.partition("/")[2] or name
     if short.endswith("seconds"):
         return Figure(name, short, shown, "s", "Time it took.")
-    for prefix, unit, meaning in FAMILIES:
+    for prefix, label, unit, meaning in FAMILIES:
         if name.startswith(prefix):
-            return Figure(name, name.removeprefix(prefix), shown, unit, meaning)
+            return Figure(name, label.format(name.removeprefix(prefix)), shown, unit, meaning)
     return Figure(name, short.replace("_", " ").replace("/", ": "), shown, "", "")
 
 

@@ -1,6 +1,7 @@
 """The report: one HTML file that needs no other."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,11 +10,14 @@ from markupsafe import Markup
 
 from stages.evaluate import charts, images
 from stages.evaluate.findings import Findings
-from stages.evaluate.glossary import explain, number
-from stages.evaluate.scores import CLASS_PREFIX, Spread, class_names
+from stages.evaluate.glossary import Figure, explain, meaning_of, number
+from stages.evaluate.scores import Spread, more_names, part_names
+from stages.evaluate.wording import explanation, in_brackets, opening, scale
+from stages.train.targets.base import Metric
 
 SHOWN_QUARANTINE = 10
 TERMS = ("generator", "discriminator")
+SHARE = "0 to 1"
 
 
 def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> str:
@@ -25,10 +29,15 @@ def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters["number"] = number
-    names = [scores.recipe for scores in findings.scores]
+    metric, names = findings.metric, [scores.recipe for scores in findings.scores]
+    page.filters |= {"number": number, "opening": opening} | _formats(metric)
     return page.get_template("report.html.j2").render(
         found=findings,
+        metric=metric,
+        words=findings.words,
+        scale=scale(metric),
+        in_brackets=in_brackets(metric),
+        explanation=explanation(metric, findings.words),
         tiles=tiles,
         names=names,
         clear=findings.verdict.clear,
@@ -36,26 +45,48 @@ def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> 
         legend=charts.legend,
         swatches=images.swatches(findings.spec.classes),
         rows=_comparison(findings),
-        classes=_class_rows(findings),
+        parts=_part_rows(findings),
+        more=_more_rows(findings),
         explain=explain,
+        uses_gan=findings.compares("gan") or findings.evidence.pretrain is not None,
         picture=images.picture,
         quarantine=_quarantine,
         numbers={name: i % charts.SERIES for i, name in enumerate(names)},
     )
 
 
-def _charts(findings: Findings) -> dict[str, Markup]:
-    scores, evidence = findings.scores, findings.evidence
-    by_class = {
-        name: [s.spread(CLASS_PREFIX + name) for s in scores] for name in class_names(scores, findings.spec.classes)
-    }
+def _formats(metric: Metric) -> dict[str, Callable[..., str]]:
+    """Filters for a spread, one value, a difference with its sign, and the rounder score of one image."""
+    digits, unit = metric.digits, metric.unit
     return {
-        "bars": charts.bars([(s.recipe, s.best()) for s in scores], "Mean IoU of each recipe on the test set"),
-        "classes": charts.class_dots(by_class, "IoU of each class by recipe"),
-        "gan": gan_curve(evidence.stats),
-        "loss": training_curve(_histories(findings), "loss", "Training loss by recipe"),
-        "validation": training_curve(_histories(findings), "val_miou", "Validation mIoU by recipe"),
+        "spread": lambda spread: spread.text(digits, unit),
+        "score": lambda value: f"{value:.{digits}f}{unit}",
+        "signed": lambda value: f"{value:+.{digits}f}{unit}",
+        "rough": lambda value: f"{value:.{digits - 1}f}{unit}",
     }
+
+
+def _charts(findings: Findings) -> dict[str, Markup]:
+    histories, metric, words = _histories(findings), findings.metric, findings.words
+    by_part = {
+        name: [s.part(name) for s in findings.scores] for name in part_names(findings.scores, findings.spec.classes)
+    }
+    ceiling = 1.0 if metric.range == SHARE else math.inf
+    return {
+        "bars": score_bars(findings),
+        "parts": charts.class_dots(by_part, f"{words.part_score} of each {words.part} by recipe", ceiling),
+        "gan": gan_curve(findings.evidence.stats),
+        "loss": training_curve(histories, "loss", "Training loss by recipe"),
+        "validation": training_curve(histories, f"val_{metric.name}", f"Validation {metric.short} by recipe"),
+    }
+
+
+def score_bars(findings: Findings) -> Markup:
+    """The score of each recipe: shares on an axis from 0 to 1, others to a round number above the largest."""
+    metric, rows = findings.metric, [(s.recipe, s.best()) for s in findings.scores]
+    ends = [value for _, s in rows for value in (s.mean + (s.std or 0), *s.seeds) if value is not None]
+    top = 1.0 if metric.range == SHARE else charts.round_above(max(ends))
+    return charts.bars(rows, f"{opening(metric.title)} of each recipe on the test set", top, metric.digits, metric.unit)
 
 
 def _histories(findings: Findings) -> dict[str, pd.DataFrame | None]:
@@ -88,20 +119,26 @@ def _comparison(findings: Findings) -> list[dict[str, Any]]:
             "samples": s.samples,
             "score": s.best(),
             "gain": None if base is None or base is s else s.best().mean - base.best().mean,
+            "better": base is not None and s.metric.better(s.best().mean, base.best().mean),
             "seeds": list(zip(s.seeds, s.best().seeds, strict=True)),
         }
         for s in findings.scores
     ]
 
 
-def _class_rows(findings: Findings) -> list[tuple[str, list[tuple[Spread | None, bool]]]]:
-    """Class -> the spread of each recipe, and whether it is the highest of the class."""
-    rows = []
-    for name in class_names(findings.scores, findings.spec.classes):
-        found = [s.spread(CLASS_PREFIX + name) for s in findings.scores]
-        top = max(s.mean for s in found if s)
+def _part_rows(findings: Findings) -> list[tuple[str, list[tuple[Spread | None, bool]]]]:
+    """Class or keypoint -> the spread of each recipe, and whether it is the best of them."""
+    rows, best = [], max if findings.metric.higher_is_better else min
+    for name in part_names(findings.scores, findings.spec.classes):
+        found = [s.part(name) for s in findings.scores]
+        top = best(s.mean for s in found if s)
         rows.append((name, [(s, s is not None and s.mean == top and len(found) > 1) for s in found]))
     return rows
+
+
+def _more_rows(findings: Findings) -> list[tuple[Figure, list[Spread | None]]]:
+    """What the other scores are called and mean, and the spread of each recipe."""
+    return [(meaning_of(name), [s.spread(name) for s in findings.scores]) for name in more_names(findings.scores)]
 
 
 def _quarantine(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 from PIL import Image
+from torch import Tensor
 
-from stages.common.pictures import as_rgb, overlay, palette
+from stages.common.pictures import as_rgb, palette
 from stages.common.samples import encode_png
-from stages.evaluate.predict import image_scores, pick_images
+from stages.evaluate.predict import pick_images
+from stages.train.targets.base import Target
 
 WIDE = 824
 
@@ -40,28 +42,28 @@ def swatches(classes: Sequence[str]) -> list[tuple[str, str]]:
 
 def picture_rows(
     images: np.ndarray,
-    masks: np.ndarray,
+    labels: Tensor,
     keys: Sequence[str],
-    predictions: Mapping[str, np.ndarray],
+    predictions: Mapping[str, Tensor],
     judge: str,
-    classes: int,
+    target: Target,
     count: int,
 ) -> dict[str, list[dict[str, object]]]:
     """Rows of tiles by group (best, median, worst for the recipe `judge`).
 
-    images: (N, H, W, C) uint8; masks and each prediction: (N, H, W) uint8. A row: key, image, truth, and for each
-    recipe its overlay and score.
+    images: (N, H, W, C) uint8; labels and each prediction: in the form of the target, N of them. A row: key, image,
+    truth, and for each recipe its prediction, drawn, and its score.
     """
-    scores = {recipe: image_scores(found, masks, classes) for recipe, found in predictions.items()}
-    chosen = pick_images(scores[judge], count)
+    scores = {recipe: target.image_scores(found, labels) for recipe, found in predictions.items()}
+    chosen = pick_images(scores[judge], count, target.metric.higher_is_better)
     return {
         group: [
             {
                 "key": keys[i],
                 "image": _tile(as_rgb(images[i : i + 1])),
-                "truth": _tile(overlay(images[i : i + 1], masks[i : i + 1], classes)),
+                "truth": _tile(target.draw(images[i : i + 1], labels[i : i + 1])),
                 "predictions": [
-                    (recipe, _tile(overlay(images[i : i + 1], found[i : i + 1], classes)), float(scores[recipe][i]))
+                    (recipe, _tile(target.draw(images[i : i + 1], found[i : i + 1])), float(scores[recipe][i]))
                     for recipe, found in predictions.items()
                 ],
             }

@@ -19,11 +19,11 @@ def write_reports(
 ) -> None:
     """metrics.json, comparison.csv, champion.json, summary.md, both cards and report.html."""
     predictions = {each.scores.recipe: each.predictions for each in evaluated}
-    keys, classes = test.index["key"].astype(str).tolist(), len(findings.spec.classes)
-    winner = findings.verdict.winner
-    tiles = picture_rows(test.images, test.require_masks(), keys, predictions, winner, classes, pictures)
+    keys, target = test.index["key"].astype(str).tolist(), evaluated[0].target
+    winner, labels = findings.verdict.winner, target.labels(test)
+    tiles = picture_rows(test.images, labels, keys, predictions, winner, target, pictures)
     texts: Mapping[str, str] = {
-        "metrics.json": json.dumps(metrics(findings.scores), indent=1),
+        "metrics.json": json.dumps(metrics(findings.scores, findings.task), indent=1),
         "champion.json": json.dumps(findings.champion, indent=1),
         "comparison.csv": comparison(findings.scores).to_csv(index=False),
         "summary.md": summary(findings),

@@ -7,26 +7,38 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stages.common.errors import UserError
 from stages.common.samples import SampleSet
-from stages.common.spec import IGNORE, DatasetSpec
+from stages.common.spec import SPEC_PATH, DatasetSpec
 from stages.evaluate.scores import RecipeScores, collect
-from stages.train.metrics import segmentation_scores
-from stages.train.targets import load_target
-from stages.train.targets.segmentation import predict_masks
+from stages.train.targets import load_target, predict
+from stages.train.targets.base import Metric, Target
 
 MODEL_NAME = re.compile(r"seed-(\d+)\.safetensors")
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What every model goes through: the test set, the dataset and the metric it must be made for, and the means."""
+
+    test: SampleSet
+    spec: DatasetSpec
+    metric: Metric
+    device: torch.device
+    batch: int
+
+
+@dataclass(frozen=True)
 class Evaluated:
-    """The scores of a recipe, its model files by seed, and what the chosen seed predicts: (N, H, W) uint8."""
+    """The scores of a recipe, its model files by seed, and what the chosen seed predicts, in the form of `target`."""
 
     scores: RecipeScores
     models: Mapping[int, Path]
     seed: int
-    predictions: np.ndarray
+    predictions: Tensor
+    target: Target
 
 
 def find_models(folder: Path) -> dict[int, Path]:
@@ -43,47 +55,41 @@ def trained_models(folder: Path, recipes: Sequence[str]) -> dict[str, dict[int, 
     return found
 
 
-def evaluate_recipe(
-    recipe: str,
-    samples: int | None,
-    models: Mapping[int, Path],
-    seed: int,
-    test: SampleSet,
-    spec: DatasetSpec,
-    device: torch.device,
-    batch: int,
-) -> Evaluated:
+def metric_of(models: Mapping[int, Path]) -> Metric:
+    """The metric that the first of these models is scored by."""
+    return load_target(next(iter(models.values())))[0].metric
+
+
+def evaluate_recipe(recipe: str, samples: int | None, models: Mapping[int, Path], seed: int, trial: Trial) -> Evaluated:
     """Score every seed of a recipe on the test set.
 
-    Raises UserError when the test set has no masks, or a model was trained for other classes.
+    Raises UserError when the test set lacks the labels, or a model was trained for another dataset or metric.
     """
-    masks, by_seed, kept = test.require_masks(), {}, None
+    by_seed, kept = {}, None
     for number, path in models.items():
-        predictions = predict_masks(load_target(path), test.images, device, batch)
-        if predictions.max(initial=0) >= len(spec.classes):
-            raise UserError(f"{path}: predicts classes that data/prepare/spec.json lacks; run `dvc repro train`")
-        by_seed[number] = segmentation_scores(predictions, masks, spec.classes)
-        kept = predictions if number == seed or kept is None else kept
+        target, module = load_target(path)
+        _check(path, target, trial)
+        predictions = predict(target, module, trial.test.images, trial.device, trial.batch)
+        by_seed[number] = target.scores(predictions, target.labels(trial.test))
+        kept = (predictions, target) if number == seed or kept is None else kept
     assert kept is not None, f"{recipe} has no models"
-    return Evaluated(collect(recipe, samples, by_seed), models, seed, kept)
+    return Evaluated(collect(recipe, samples, trial.metric, by_seed), models, seed, *kept)
 
 
-def image_scores(predictions: np.ndarray, masks: np.ndarray, classes: int) -> np.ndarray:
-    """(N,) mean IoU of each image alone, over the classes in its prediction or mask; nan when all of it is ignored."""
-    scores = np.full(len(masks), np.nan)
-    for i, (predicted, true) in enumerate(zip(predictions, masks, strict=True)):
-        kept = true != IGNORE
-        pairs = true[kept].astype(np.int64) * classes + predicted[kept]
-        table = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-        union = table.sum(0) + table.sum(1) - table.diagonal()
-        if union.any():
-            scores[i] = np.mean(table.diagonal()[union > 0] / union[union > 0])
-    return scores
+def _check(path: Path, target: Target, trial: Trial) -> None:
+    if target.spec != trial.spec:
+        raise UserError(f"{path}: was trained for another dataset than {SPEC_PATH} describes; run `dvc repro train`")
+    if target.metric != trial.metric:
+        raise UserError(
+            f"{path}: is scored by {target.metric.title}, other models by {trial.metric.title}, which cannot be "
+            "compared; run `dvc repro train` so that every recipe trains the same target"
+        )
 
 
-def pick_images(scores: np.ndarray, count: int) -> dict[str, list[int]]:
+def pick_images(scores: np.ndarray, count: int, higher_is_better: bool = True) -> dict[str, list[int]]:
     """Numbers of the `count` best, middle and worst images; an image comes once, nan never."""
-    order = [int(i) for i in np.argsort(-scores, kind="stable") if np.isfinite(scores[i])]
+    ranks = np.argsort(-scores if higher_is_better else scores, kind="stable")
+    order = [int(i) for i in ranks if np.isfinite(scores[i])]
     count = min(count, max(len(order) // 3, 1))
     start = max((len(order) - count) // 2, count)
     end = max(len(order) - count, start + count)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from stages.evaluate.scores import METRIC
+from stages.evaluate.scores import metric_key
+from stages.train.targets.base import Metric
 
 ALIAS = "champion"
 FLAVOUR_FOLDER = "target"
@@ -24,23 +25,30 @@ FLAVOUR_FOLDER = "target"
 class Candidate:
     """The model that this evaluation puts forward.
 
-    score: mean IoU of the recipe over seeds. test_digest, weights_digest: hex. weights: its safetensors file.
+    score: mean of `metric` over the seeds of the recipe. test_digest, weights_digest: hex. weights: its safetensors
+    file.
     """
 
     name: str
     recipe: str
     seed: int
+    metric: Metric
     score: float
     test_digest: str
     weights_digest: str
     weights: Path
+
+    @property
+    def key(self) -> str:
+        """The name of the score: `target/<metric>`."""
+        return metric_key(self.metric)
 
     def tags(self) -> dict[str, str]:
         """What the version in the registry says about itself."""
         return {
             "recipe": self.recipe,
             "seed": str(self.seed),
-            METRIC: repr(self.score),
+            self.key: repr(self.score),
             "test_digest": self.test_digest,
             "weights_digest": self.weights_digest,
         }
@@ -62,7 +70,13 @@ def off(candidate: Candidate) -> dict[str, Any]:
 
 def report(candidate: Candidate, outcome: Outcome) -> dict[str, Any]:
     """What champion.json says."""
-    return {**asdict(outcome), "model": candidate.name, "alias": ALIAS, METRIC: candidate.score, **_identity(candidate)}
+    return {
+        **asdict(outcome),
+        "model": candidate.name,
+        "alias": ALIAS,
+        candidate.key: candidate.score,
+        **_identity(candidate),
+    }
 
 
 def _identity(candidate: Candidate) -> dict[str, Any]:
@@ -104,15 +118,16 @@ def decide(present: Mapping[str, str] | None, candidate: Candidate) -> tuple[boo
     if present.get("test_digest") != candidate.test_digest:
         return True, "the one before was measured on another test set"
     try:
-        before = float(present[METRIC])
+        before = float(present[candidate.key])
     except (KeyError, ValueError):
         return True, "the one before has no score"
-    numbers = f"{candidate.score:.4f} against {before:.4f} mIoU on the same test set"
-    return candidate.score > before, numbers
+    metric = candidate.metric
+    now, then = (f"{value:.{metric.digits + 1}f}{metric.unit}" for value in (candidate.score, before))
+    return metric.better(candidate.score, before), f"{now} against {then} {metric.short} on the same test set"
 
 
 def _same(present: Mapping[str, str], candidate: Candidate) -> bool:
-    return all(present.get(key) == candidate.tags()[key] for key in ("weights_digest", "test_digest", METRIC))
+    return all(present.get(key) == candidate.tags()[key] for key in ("weights_digest", "test_digest", candidate.key))
 
 
 def _champion(client: Any, name: str) -> Any:

@@ -3,8 +3,9 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from evaluate_builders import made_findings, scored
+from evaluate_builders import gaze_findings, gaze_scored, made_findings, pck_scored, scored
 
+from stages.common.spec import DatasetSpec
 from stages.evaluate.cards import cell, dataset_card, model_card, size_category, summary
 
 
@@ -63,6 +64,56 @@ def test_summary_is_a_table_for_review(tmp_path):
     assert "| gan | 1,500 | 2 | 0.710 ± 0.014 |" in lines
     assert any("gan+real is not in this comparison" in line for line in lines)
     assert lines[lines.index("| IoU of class | real | gan |") + 1] == "|---|---:|---:|"
+
+
+def eye_scores():
+    return [gaze_scored("simulated", [9.0, 9.2], 4000), gaze_scored("refined", [6.0, 6.4], 4000)]
+
+
+def test_dataset_card_of_eyes_speaks_of_gaze_and_of_the_simulator(tmp_path):
+    (tmp_path / "reports/refine").mkdir(parents=True)
+    (tmp_path / "reports/refine/metrics.json").write_text('{"refine/label_shift_px": 0.514}')
+    card = dataset_card(gaze_findings(tmp_path, eye_scores()))
+    assert header(card)["task_categories"] == ["other"]
+    assert "grey values, and a direction of gaze for each: pitch and yaw in radians" in card
+    assert "- `simulated`: the simulator's images with their exact labels.\n- `refined`: the same, made to look" in card
+    assert "what a label shows moved by 0.51 pixels on average" in card
+    assert "its gaze error is 2.90° below that of simulated (0.68 of it)" in card
+    for word in ("mask", "Classes", "GAN", "uncertainty", "IoU"):
+        assert word not in card
+
+
+def test_model_card_of_gaze_has_its_unit_and_no_classes(tmp_path):
+    card = model_card(gaze_findings(tmp_path, eye_scores()))
+    assert "pipeline_tag" not in header(card)
+    assert "# Gaze of eyes, trained on `refined`" in card
+    assert "| recipe | gaze error, mean ± standard deviation over seeds | seeds | samples |" in card
+    assert "| refined | 6.20 ± 0.28° | 2 | 4,000 |" in card
+    assert "Gaze error (°, lower is better) on 40 real test images" in card
+    assert "Output: (N, 3) directions x, y, z" in card
+    assert "class" not in card
+    assert "IoU" not in card
+
+
+def test_summary_of_gaze_has_no_table_of_classes(tmp_path):
+    lines = summary(gaze_findings(tmp_path, eye_scores())).splitlines()
+    assert "| recipe | samples | seeds | gaze error |" in lines
+    assert "| simulated | 4,000 | 2 | 9.10 ± 0.14° |" in lines
+    assert sum(line.startswith("|---") for line in lines) == 1
+
+
+def test_cards_of_keypoints_name_the_weakest_and_the_heat_maps(tmp_path):
+    spec = DatasetSpec(name="hands", size=(64, 48), channels=1, keypoints=2)
+    scores = [pck_scored("real", [0.5, 0.6], k0=[0.4, 0.5], k1=[0.6, 0.7])]
+    findings = made_findings(tmp_path, scores, spec=spec, task="keypoints")
+    card = model_card(findings)
+    assert header(card)["pipeline_tag"] == "keypoint-detection"
+    assert "| PCK of keypoint | real |" in card
+    assert "- Keypoint 0 is its weakest: PCK 0.450 ± 0.071." in card
+    assert "Output: (N, stacks, 2, height, width) heat maps" in card
+    assert "Scores from 0 to 1 on 40 real test images" in card
+    assert header(dataset_card(findings))["task_categories"] == ["keypoint-detection"]
+    assert "2 keypoints for each: x and y in pixels" in dataset_card(findings)
 
 
 def test_names_stay_in_their_cell():

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from stages.evaluate.charts import _ticks, bars, class_dots, lines
+from stages.evaluate.charts import _ticks, bars, class_dots, lines, round_above
 from stages.evaluate.scores import spread
 
 
@@ -17,6 +17,20 @@ def test_the_length_of_a_bar_is_its_share_of_the_axis():
     assert second == pytest.approx(2 * first, abs=0.15)
     ticks = [float(a["x1"]) for a in attributes(svg, "line", "rule")]
     assert second == pytest.approx((ticks[-1] - ticks[0]) / 2, abs=0.15)
+
+
+def test_bars_of_an_error_end_at_the_given_value_and_name_the_unit():
+    svg = bars([("simulated", spread([9.0])), ("refined", spread([6.0]))], "t", top=10, digits=2, unit="°")
+    first, second = (float(a["width"]) for a in attributes(svg, "rect", "bar"))
+    assert first == pytest.approx(1.5 * second, abs=0.15)
+    ticks = [float(a["x1"]) for a in attributes(svg, "line", "rule")]
+    assert first == pytest.approx(0.9 * (ticks[-1] - ticks[0]), abs=0.15)
+    assert [e.text for e in ElementTree.fromstring(svg).iter() if e.get("class") == "value"] == ["9.00°", "6.00°"]
+
+
+@pytest.mark.parametrize(("value", "top"), [(9.1, 10), (10, 10), (10.9, 12), (0.034, 0.035), (0.0, 1.0), (870, 900)])
+def test_an_axis_ends_at_a_round_number_above(value, top):
+    assert round_above(value) == pytest.approx(top)
 
 
 def test_whiskers_span_one_deviation_to_each_side_and_one_seed_has_none():

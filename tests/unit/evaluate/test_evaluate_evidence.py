@@ -32,8 +32,9 @@ def test_failed_expectations_come_first():
 
 def test_validation_scores_of_the_seeds():
     metrics = {"target/val_miou": 0.7, "target/val_miou/seed-3": 0.6, "target/val_miou/seed-12": 0.8, "train/loss": 0.1}
-    assert validation_scores(metrics) == {3: 0.6, 12: 0.8}
-    assert validation_scores(None) == {}
+    assert validation_scores(metrics, "miou") == {3: 0.6, 12: 0.8}
+    assert validation_scores(metrics, "gaze_deg") == {}
+    assert validation_scores(None, "miou") == {}
 
 
 def test_known_figures_have_a_unit_and_a_meaning_and_unknown_ones_their_name():
@@ -41,6 +42,20 @@ def test_known_figures_have_a_unit_and_a_meaning_and_unknown_ones_their_name():
     assert (known.label, known.value, known.unit) == ("Recall", "0.5021", "share, 0 to 1")
     assert known.meaning
     assert (unknown.label, unknown.value, unknown.meaning) == ("some thing", "7", "")
+
+
+def test_scores_of_other_tasks_are_explained_too():
+    assert explain({}) == []
+    names = ["target/gaze_deg", "target/within_7deg", "target/pck", "target/pck_5px", "target/distance_px"]
+    figures = explain(dict.fromkeys(names, 0.5))
+    assert [figure.label for figure in figures] == [
+        "Gaze error",
+        "Within 7 degrees",
+        "PCK",
+        "PCK within 5px",
+        "Distance",
+    ]
+    assert all(figure.unit and figure.meaning for figure in figures)
 
 
 def test_numbers_are_short_and_readable():

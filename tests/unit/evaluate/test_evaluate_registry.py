@@ -1,18 +1,19 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from evaluate_builders import scored
+from evaluate_builders import GAZE, MIOU, scored
 from torch import nn
 
 from stages.common.tracking import tracking
-from stages.evaluate.registry import Candidate, Outcome, decide, promote
+from stages.evaluate.registry import Candidate, Outcome, decide, off, promote
 from stages.evaluate.runs import log_recipes
 
 
 def candidate(score: float, test_digest: str = "T", weights_digest: str = "w", weights: Path = Path("w")) -> Candidate:
-    return Candidate("handful-digits", "gan", 1, score, test_digest, weights_digest, weights)
+    return Candidate("handful-digits", "gan", 1, MIOU, score, test_digest, weights_digest, weights)
 
 
 def test_only_a_better_score_on_the_same_test_set_takes_the_title():
@@ -23,6 +24,20 @@ def test_only_a_better_score_on_the_same_test_set_takes_the_title():
     assert not decide(present, candidate(0.4))[0]
     assert decide(present, candidate(0.4, test_digest="other"))[0]
     assert decide({"test_digest": "T"}, candidate(0.4))[0]
+
+
+def test_an_error_takes_the_title_when_it_is_lower():
+    present = replace(candidate(7.5), metric=GAZE)
+    assert present.tags()["target/gaze_deg"] == "7.5"
+    promoted, reason = decide(present.tags(), replace(present, score=6.25))
+    assert (promoted, reason) == (True, "6.250° against 7.500° gaze error on the same test set")
+    assert not decide(present.tags(), replace(present, score=7.5))[0]
+    assert not decide(present.tags(), replace(present, score=8.0))[0]
+    assert off(present)["target/gaze_deg"] == 7.5
+
+
+def test_a_champion_of_another_metric_gives_way():
+    assert decide(candidate(0.9).tags(), replace(candidate(7.5), metric=GAZE)) == (True, "the one before has no score")
 
 
 def test_a_registry_that_fails_is_told_and_does_not_raise():

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate_builders import made_findings, scored
+import torch
+from evaluate_builders import EYES, gaze_findings, gaze_scored, made_findings, pck_scored, scored, target_of
 
 from stages.common.pictures import save_png
+from stages.common.spec import DatasetSpec
 from stages.evaluate.html import render
 from stages.evaluate.images import picture_rows
 
@@ -48,8 +50,9 @@ class Page(HTMLParser):
 
 def tiles(count: int = 6) -> dict[str, list[dict[str, object]]]:
     images = np.full((count, 8, 8, 1), 200, np.uint8)
-    masks = np.ones((count, 8, 8), np.uint8)
-    return picture_rows(images, masks, [f"t{i}" for i in range(count)], {"real": masks, "gan": masks * 0}, "real", 2, 1)
+    masks, keys = torch.ones((count, 8, 8), dtype=torch.uint8), [f"t{i}" for i in range(count)]
+    target = target_of(DatasetSpec(name="digits", size=(8, 8), channels=1, classes=("background", "eye")))
+    return picture_rows(images, masks, keys, {"real": masks, "gan": masks * 0}, "real", target, 1)
 
 
 def two_recipes():
@@ -142,3 +145,64 @@ def test_one_recipe_with_one_seed_makes_a_page(tmp_path):
     text = render(made_findings(tmp_path, [scored("real", [0.5], None, eye=[0.5])]), {})
     assert "Only real was evaluated" in text
     assert Page(text).open == []
+
+
+def gaze_tiles() -> dict[str, list[dict[str, object]]]:
+    """Six eyes that look straight ahead; `refined` finds that 1 to 6 degrees too far left, `simulated` twice that."""
+    yaw = torch.deg2rad(torch.arange(1.0, 7))
+    ahead, off = (torch.stack([-torch.sin(a), torch.zeros(6), -torch.cos(a)], dim=1) for a in (yaw * 0, yaw))
+    worse = torch.stack([-torch.sin(2 * yaw), torch.zeros(6), -torch.cos(2 * yaw)], dim=1)
+    images = np.random.default_rng(0).integers(0, 200, (6, 36, 60, 1), np.uint8)
+    found = {"simulated": worse, "refined": off}
+    return picture_rows(images, ahead, [f"e{i}" for i in range(6)], found, "refined", target_of(EYES), 1)
+
+
+def eye_scores():
+    return [gaze_scored("simulated", [9.0, 9.2], 4000), gaze_scored("refined", [6.0, 6.4], 4000)]
+
+
+def test_pictures_of_gaze_come_from_the_smallest_error_to_the_largest():
+    rows = gaze_tiles()
+    assert [rows[group][0]["key"] for group in ("best", "median", "worst")] == ["e0", "e2", "e5"]
+    predictions = rows["worst"][0]["predictions"]
+    assert [recipe for recipe, _, _ in predictions] == ["simulated", "refined"]
+    assert [score for _, _, score in predictions] == pytest.approx([12, 6], abs=1e-3)
+    assert len({rows["worst"][0]["truth"], *(uri for _, uri, _ in predictions)}) == 3  # three different arrows
+
+
+def test_a_page_about_gaze_speaks_of_degrees_and_has_no_classes(tmp_path):
+    text = render(gaze_findings(tmp_path, eye_scores()), gaze_tiles())
+    page = Page(text)
+    assert page.open == []
+    assert {f"#{name}" for name in page.ids} == set(page.anchors)
+    assert "refined wins: its gaze error is 2.90° below that of simulated (0.68 of it)" in text
+    assert '<span class="good">-2.90°</span>' in text
+    assert "<small>6.0°</small>" in text
+    assert "Gaze error is the mean angle between true and found gaze, lower is better." in text
+    assert "Within 7 degrees" in text
+    assert "parts" not in page.ids
+    assert not {"inversion", "labels", "gan"} & set(page.ids)
+    for word in ("IoU", "0 classes", "Each class", "Uncertainty", "uncertain.png"):
+        assert word not in text
+
+
+def test_a_worse_error_is_marked_as_bad(tmp_path):
+    scores = [gaze_scored("simulated", [6.0, 6.2]), gaze_scored("refined", [9.0, 9.2])]
+    assert '<span class="bad">+3.00°</span>' in render(gaze_findings(tmp_path, scores), {})
+
+
+def test_a_page_about_keypoints_has_a_section_of_each(tmp_path):
+    scores = [pck_scored("real", [0.5, 0.6], k0=[0.4, 0.5], k1=[0.6, 0.7])]
+    spec = DatasetSpec(name="hands", size=(64, 48), channels=1, keypoints=2)
+    text = render(made_findings(tmp_path, scores, spec=spec, task="keypoints"), {})
+    assert "<h2>Each keypoint</h2>" in text
+    assert '<a href="#parts">Keypoints</a>' in text
+    assert "PCK is the share of keypoints within 5 px, 0 to 1." in text
+    assert "· 2 keypoints ·" in text
+    assert Page(text).open == []
+
+
+def test_refining_is_in_the_contents_when_it_was_done(tmp_path):
+    (tmp_path / "reports/refine").mkdir(parents=True)
+    (tmp_path / "reports/refine/metrics.json").write_text('{"refine/told_refined": 0.55}')
+    assert "#refining" in Page(render(gaze_findings(tmp_path, eye_scores()), {})).anchors

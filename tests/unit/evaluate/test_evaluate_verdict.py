@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from evaluate_builders import scored
+from evaluate_builders import gaze_scored, scored
 
 from stages.evaluate.verdict import judge
 
@@ -68,3 +68,66 @@ def test_a_deviation_of_zero_on_both_sides_still_makes_a_sentence():
     verdict = judge([scored("real", [0.5, 0.5]), scored("gan", [0.6, 0.6])], "real", 1000)
     assert verdict.clear
     assert "beyond the 95 % margin of 0.000" in verdict.details[1]
+
+
+def test_a_lower_error_wins_clearly():
+    verdict = judge([gaze_scored("simulated", [6.60, 6.70]), gaze_scored("refined", [4.50, 4.54])], "simulated", 1000)
+    assert verdict.headline == (
+        "refined wins: its gaze error is 2.13° below that of simulated (0.68 of it), beyond the 95 % margin of 0.40° "
+        "over seeds."
+    )
+    assert verdict.details == (
+        "refined reaches a mean angle between true and found gaze of 4.52 ± 0.03° over 2 seeds, trained on 50 samples.",
+        "simulated reaches 6.65 ± 0.07°, 2.13° more (refined has 0.68 of it), beyond the 95 % margin of 0.40° over "
+        "seeds.",
+    )
+    lead = verdict.to_baseline
+    assert lead is not None
+    assert (lead.value, lead.difference, lead.ratio) == pytest.approx((2.13, -2.13, 4.52 / 6.65))
+    assert lead.clear
+
+
+def test_a_lower_error_within_the_spread_is_no_win():
+    verdict = judge([gaze_scored("simulated", [6.0, 7.0]), gaze_scored("refined", [5.9, 6.9])], "simulated", 1000)
+    assert verdict.headline == (
+        "No clear winner: the gaze error of refined is 0.10° below that of simulated (0.98 of it), within the 95 % "
+        "margin of 3.04° over seeds."
+    )
+    assert "may be luck" in verdict.details[1]
+
+
+def test_one_seed_of_an_error_proves_nothing():
+    verdict = judge([gaze_scored("simulated", [8.0]), gaze_scored("refined", [6.0])], "simulated", 1000)
+    assert verdict.headline == (
+        "refined has the lowest gaze error, 2.00° below that of simulated (0.75 of it), but one seed cannot tell this "
+        "from luck."
+    )
+    assert verdict.details[1] == (
+        "simulated reaches 8.00°, 2.00° more (refined has 0.75 of it); with one seed the margin is unknown."
+    )
+
+
+def test_the_baseline_can_have_the_lowest_error():
+    verdict = judge([gaze_scored("simulated", [4.0, 4.1]), gaze_scored("refined", [8.1, 8.1])], "simulated", 1000)
+    assert verdict.headline == (
+        "The baseline wins: the gaze error of simulated is 4.05° below that of refined (0.50 of it), the best of the "
+        "other recipes."
+    )
+
+
+def test_a_lower_error_than_the_baseline_but_not_than_the_next():
+    scores = [gaze_scored("simulated", [8.0, 8.1]), gaze_scored("refined", [4.0, 4.2]), gaze_scored("real", [4.1, 4.2])]
+    assert judge(scores, "simulated", 1000).headline == (
+        "refined beats simulated: its gaze error is 3.95° lower (0.51 of it), beyond the 95 % margin of 0.69° over "
+        "seeds; it is not clearly better than real."
+    )
+
+
+def test_a_single_recipe_names_its_error_with_the_unit():
+    headline = judge([gaze_scored("refined", [4.0, 4.2])], "simulated", 1000).headline
+    assert headline == "Only refined was evaluated (gaze error 4.10 ± 0.14°): there is nothing to compare it with."
+
+
+def test_no_share_of_an_error_of_zero_is_told():
+    verdict = judge([gaze_scored("simulated", [0.0, 0.0]), gaze_scored("refined", [0.0, 0.0])], "real", 1000)
+    assert " of it" not in verdict.headline + " ".join(verdict.details)
