@@ -24,7 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $(STAMP)
 
 repro: install ## Run the pipeline in params.yaml to its report (default: digits)
-	dvc repro
+	dvc repro evaluate
 	@echo "The report: $(CURDIR)/reports/evaluate/report.html"
 
 smoke: install ## The whole pipeline, tiny, in about two minutes, in a scratch copy

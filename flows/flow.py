@@ -75,7 +75,7 @@ def pipeline(
 ) -> "State[Any]":
     """Bring the stages of the DVC project in the working directory up to date.
 
-    targets: stages, or groups of them, to run with what they need; all without. gpus: how many of the visible GPUs
+    targets: stages, or groups of them, to run with what they need; evaluate without. gpus: how many of the visible GPUs
     to use. timeout: minutes a stage may take. retries: further tries for a stage that crashed; it goes on from its
     last checkpoint. Ends Failed with the name UserError or ValidationFailed where that is the reason.
     """

@@ -7,6 +7,7 @@ from typing import Any
 from stages.common.errors import UserError
 
 Graph = dict[str, list[str]]
+LAST = "evaluate"
 
 
 def stage_graph(root: Path) -> Graph:
@@ -56,13 +57,14 @@ def topological(graph: Graph) -> list[str]:
 
 
 def restrict(graph: Graph, targets: list[str] | None) -> Graph:
-    """The part of the graph that the targets need, themselves included; all of it without targets.
+    """The part of the graph that the targets need, themselves included; without targets what `evaluate` needs, or all
+    of a graph that has no such stage.
 
     A target is a stage (`train@gan`) or a group of them (`train`). Raises UserError for an unknown one.
     """
-    if not targets:
+    if not targets and LAST not in graph:
         return graph
-    left = [stage for target in targets for stage in _stages_of(graph, target)]
+    left = [stage for target in targets or [LAST] for stage in _stages_of(graph, target)]
     wanted: set[str] = set()
     while left:
         stage = left.pop()

@@ -23,7 +23,7 @@ def main(
     timeout: Annotated[float | None, typer.Option(min=0.001, help="Minutes that one stage may take.")] = None,
     retries: Annotated[int, typer.Option(min=0, help="Further tries for a stage that crashed.")] = 1,
 ) -> None:
-    """Bring all stages up to date, side by side where the graph allows it, each as a Prefect task.
+    """Bring up to date what `evaluate` needs, side by side where the graph allows it, each stage as a Prefect task.
 
     Exit codes: 0 all up to date, 2 a mistake in the project, 3 a label set failed validation, 1 anything else.
     """

@@ -45,7 +45,7 @@ def project(tmp_path_factory):
 
 def test_the_pipeline_ends_in_a_report_with_every_recipe(project):
     metrics = json.loads((project / "reports/evaluate/metrics.json").read_text())
-    assert set(metrics["recipes"]) == {"real", "gan", "gan+real"}
+    assert set(metrics["recipes"]) == {"real", "gan", "gan+real", "simulated", "refined", "refined+real"}
     for recipe in metrics["recipes"].values():
         assert len(recipe["target/miou"]["seeds"]) == 2
         assert 0 < recipe["target/miou"]["mean"] < 1

@@ -69,7 +69,12 @@ def test_every_stage_comes_after_what_it_needs_and_ties_go_by_name():
 def test_a_target_brings_what_it_needs_and_no_more():
     assert restrict(GRAPH, ["train@real"]) == {"prepare": [], "train@real": ["prepare"]}
     assert set(restrict(GRAPH, ["train"])) == {"prepare", "train@real", "train@gan+real"}
-    assert restrict(GRAPH, None) == GRAPH
+
+
+def test_without_targets_what_evaluate_needs_is_run_or_all_where_there_is_no_such_stage():
+    assert restrict(GRAPH, None) == {stage: needs for stage, needs in GRAPH.items() if stage != "kept"}
+    rest = {stage: needs for stage, needs in GRAPH.items() if stage != "evaluate"}
+    assert restrict(rest, None) == rest
 
 
 def test_an_unknown_target_is_named():
