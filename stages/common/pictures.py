@@ -9,6 +9,10 @@ from PIL import Image, ImageDraw
 
 from stages.common.spec import IGNORE
 
+ARROW_SIDE = 128  # pixels of the longer side, at least, of a picture with an arrow
+ARROW = 0.6  # of the width of the picture, for a direction at a right angle to the camera
+YELLOW = (255, 221, 0)
+
 
 def palette(classes: int) -> np.ndarray:
     """(256, 3) uint8 colours: background black, well separated hues, ignore grey."""
@@ -56,6 +60,28 @@ def _marked(image: np.ndarray, points: np.ndarray, scale: int) -> np.ndarray:
         if visibility > 0:
             draw.circle(centre, radius, fill=tuple(colour) if visibility > 1 else None, outline=tuple(colour))
     return np.asarray(picture)
+
+
+def enlarged(images: np.ndarray, side: int = ARROW_SIDE) -> np.ndarray:
+    """(N, H, W, C) to (N, sH, sW, 3), s a whole number, so that the longer side has at least `side` pixels."""
+    scale = max(1, -(-side // max(images.shape[1:3])))
+    return as_rgb(images).repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+def arrows(images: np.ndarray, directions: np.ndarray, side: int = ARROW_SIDE) -> np.ndarray:
+    """Images (N, H, W, C), enlarged, with an arrow from the middle along directions (N, 3), x right and y down."""
+    pairs = zip(enlarged(images, side), directions, strict=True)
+    return np.stack([_with_arrow(picture, direction) for picture, direction in pairs])
+
+
+def _with_arrow(picture: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    image = Image.fromarray(picture)
+    pen, start = ImageDraw.Draw(image), np.array([width / 2, height / 2])
+    end = start + direction[:2] * ARROW * width
+    pen.line([tuple(start), tuple(end)], fill=YELLOW, width=2)
+    pen.ellipse([tuple(end - 3), tuple(end + 3)], fill=YELLOW)
+    return np.asarray(image)
 
 
 def heat(values: np.ndarray, top: float | None = None) -> np.ndarray:

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from stages.common.cli import run_recipe_stage
+from stages.common.gaze import vectors_of
 from stages.common.params import SharedParams
 from stages.common.paths import publish, write_atomically
-from stages.common.pictures import overlay, save_png, strips
+from stages.common.pictures import arrows, enlarged, overlay, save_png, strips
 from stages.common.recipes import JOIN
-from stages.common.samples import read_set
+from stages.common.samples import SampleSet, read_set
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.generate.params import GenerateParams
@@ -19,7 +20,7 @@ from stages.generate.recipes import GENERATED, write_join, write_real
 from stages.generate.simulated import write_simulated
 
 REPORTS = Path("reports/generate")
-PICTURES = 16
+PICTURES, TILE = 16, 64
 
 
 def main(params: GenerateParams, shared: SharedParams, track: Tracker, recipe: str) -> None:
@@ -77,17 +78,23 @@ def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParam
 
 
 def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> None:
-    """Images over their overlays, in the order of the rows."""
+    """Images over the same with their labels, in the order of the rows."""
     found = read_set(folder, list(rows["key"]))
     position = {key: i for i, key in enumerate(found.index["key"])}
     order = np.array([position[key] for key in rows["key"]])
-    images = found.images[order]
-    masks = np.zeros(images.shape[:3], np.uint8) if found.masks is None else found.masks[order]
+    plain, labelled = enlarged(found.images[order], TILE), with_labels(found, classes)[order]
     half = max(1, len(order) // 2)
-    parts = [slice(0, half), slice(half, 2 * half)]
-    lines = [line for part in parts for line in (images[part], overlay(images[part], masks[part], classes))]
-    lines = [line for line in lines if len(line) == half]
-    save_png(path, strips(lines, scale=max(1, 64 // max(images.shape[1:3]))))
+    lines = [line for part in (slice(0, half), slice(half, 2 * half)) for line in (plain[part], labelled[part])]
+    save_png(path, strips([line for line in lines if len(line) == half]))
+
+
+def with_labels(samples: SampleSet, classes: int) -> np.ndarray:
+    """(N, H', W', 3) the images, enlarged, with an arrow along the gaze, or with their classes tinted."""
+    if samples.gaze is not None:
+        return arrows(samples.images, vectors_of(samples.gaze), TILE)
+    if samples.masks is None:
+        return enlarged(samples.images, TILE)
+    return enlarged(overlay(samples.images, samples.masks, classes), TILE)
 
 
 if __name__ == "__main__":

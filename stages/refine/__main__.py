@@ -8,6 +8,7 @@ from stages.common.checkpoint import WorkFolder
 from stages.common.cli import run_stage
 from stages.common.device import pick_device
 from stages.common.digests import work_digest
+from stages.common.masks import only
 from stages.common.params import SharedParams
 from stages.common.paths import require
 from stages.common.samples import read_index, read_set
@@ -59,7 +60,7 @@ def refine(params: RefineParams, shared: SharedParams, track: Tracker) -> None:
     assert made.masks is not None
     metrics = shift_metrics(segmenter, made.bent, made.images, torch.from_numpy(made.masks))
     metrics |= looks_metrics(real, simulated, made.images, params.two_sample, shared.seed)
-    write_reports(run, simulated, made.images, real, made.masks, classes, metrics)
+    write_reports(run, simulated, made.images, real, only(made.masks, segmenter.followed), classes, metrics)
     write_stage_page(REPORTS / "turing.html", reals.images, made.images.arrays, spec.name, shared.seed)
     write_models(state.average, segmenter, spec.channels, classes, params)
     track.metrics(metrics)

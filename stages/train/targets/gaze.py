@@ -1,23 +1,18 @@
 """Where an eye looks: the convolutional network of SimGAN's gaze experiments (Shrivastava et al., 2017, supplement)."""
 
-import math
 from typing import ClassVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from stages.common.errors import UserError
 from stages.common.gaze import vectors_of
-from stages.common.pictures import as_rgb
+from stages.common.pictures import arrows
 from stages.common.samples import SampleSet
 from stages.train.targets.base import Metric, Target
 
 WITHIN = 7.0  # degrees, the article's threshold
-DRAWN_SIDE = 128  # pixels that the longer side of a picture has at least
-ARROW = 0.6  # of the width of the picture, for a gaze at a right angle to the camera
-YELLOW = (255, 221, 0)
 
 
 class GazeNetwork(nn.Module):
@@ -96,9 +91,7 @@ class GazeTarget(Target):
 
     def draw(self, images: np.ndarray, labels: Tensor) -> np.ndarray:
         """Arrows from the middle of each image, enlarged, towards where the eye looks."""
-        scale = max(1, math.ceil(DRAWN_SIDE / max(images.shape[1:3])))
-        large = as_rgb(images).repeat(scale, axis=1).repeat(scale, axis=2)
-        return np.stack([_with_arrow(*pair) for pair in zip(large, labels.numpy(), strict=True)])
+        return arrows(images, labels.numpy())
 
 
 def angles_between(first: Tensor, second: Tensor) -> Tensor:
@@ -106,13 +99,3 @@ def angles_between(first: Tensor, second: Tensor) -> Tensor:
     first, second = first.double(), second.double()
     sine = torch.linalg.cross(first, second).norm(dim=1)
     return torch.rad2deg(torch.atan2(sine, (first * second).sum(dim=1)))
-
-
-def _with_arrow(picture: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    image = Image.fromarray(picture)
-    pen, start = ImageDraw.Draw(image), np.array([width / 2, height / 2])
-    end = start + direction[:2] * ARROW * width
-    pen.line([tuple(start), tuple(end)], fill=YELLOW, width=2)
-    pen.ellipse([tuple(end - 3), tuple(end + 3)], fill=YELLOW)
-    return np.asarray(image)
