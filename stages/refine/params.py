@@ -106,7 +106,7 @@ class ShiftParams(Params):
 
     classes: tuple[str, ...] = ()
     """The classes whose place is watched, such as [iris, pupil]; empty for all but the background."""
-    width: int = Field(default=24, ge=1)
+    width: int = Field(default=16, ge=1)
     """Channels of its layers."""
     steps: int = Field(default=300, ge=1)
     batch: int = Field(default=32, ge=2)

@@ -80,13 +80,21 @@ def train_segmenter(
 
 
 def vary_look(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Images (N, C, H, W) with random contrast, brightness, blur and noise: what refining may change."""
-    contrast, brightness, blur, noise = torch.rand(4, len(images), 1, 1, 1, generator=generator).to(images.device)
-    soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), "replicate"), 3, 1)
-    blurred = images.lerp(soft, blur)
-    lit = blurred * (0.6 + 0.6 * contrast) + (brightness - 0.5) * 0.4
+    """Images (N, C, H, W) in [-1, 1] with random tone, contrast, light, blur and noise: all that refining may change.
+
+    Contrast up to three times: against milder changes, refined photos look so new that what is found in them is wrong,
+    and an error of the segmenter passes for a shift of the label.
+    """
+    draws = torch.rand(6, len(images), 1, 1, 1, generator=generator).to(images.device)
+    tone, contrast, brightness, light, blur, noise = draws
+    toned = ((images + 1) / 2).clamp(1e-3, 1) ** torch.exp(2 * tone - 1)
+    mean = toned.mean(dim=(1, 2, 3), keepdim=True)
+    lit = mean + (toned - mean) * (0.5 + 2.5 * contrast) + 0.4 * brightness - 0.2
+    coarse = torch.randn(len(images), 1, 3, 4, generator=generator).to(images.device)
+    lit = lit + 0.3 * light * F.interpolate(coarse, size=images.shape[2:], mode="bicubic", align_corners=False)
+    soft = F.avg_pool2d(F.pad(lit, (1, 1, 1, 1), "replicate"), 3, 1)
     grain = torch.randn(images.shape, generator=generator).to(images.device)
-    return (lit + grain * noise * 0.15).clamp(-1, 1)
+    return (lit.lerp(soft, blur) + 0.1 * noise * grain).mul(2).sub(1).clamp(-1, 1)
 
 
 @torch.no_grad()
