@@ -18,6 +18,7 @@ ENVIRONMENT = {**os.environ, "DVC_NO_ANALYTICS": "1", "PATH": f"{Path(sys.execut
 KILLED = {
     "pretrain": ("pretrain", [], "models/pretrain/generator.safetensors", "state.pt"),
     "label": ("label", [], "models/label/ensemble.safetensors", "*.pt"),
+    "refine": ("refine", [], "models/refine/refiner.safetensors", "state.pt"),
     "generate": ("generate", ["--recipe", "gan"], "data/generate/gan/shard-000000.tar", "piece-*.npz"),
 }
 
@@ -37,7 +38,8 @@ def stages_run(done):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke") / "project"
-    settings = ["--set", "pretrain.save_every=160", "--set", "label.save_every=10"]
+    early = {"pretrain": 160, "label": 10, "refine": 10}
+    settings = [part for stage, step in early.items() for part in ("--set", f"{stage}.save_every={step}")]
     run(ROOT, "flows.preset", "smoke", "--into", str(folder), *settings)
     run(folder, "dvc", "repro")
     return folder
@@ -64,7 +66,8 @@ def test_a_changed_param_reruns_only_what_depends_on_it(project):
     params.write_text(re.sub(r"drop_share: [\d.]+", "drop_share: 0.25", before))
     status = json.loads(run(project, "dvc", "status", "--json").stdout)
     params.write_text(before)
-    assert set(status) == {"generate@real", "generate@gan", "generate@gan+real", "evaluate"}
+    recipes = ("real", "gan", "gan+real", "simulated", "simulated+real", "refined", "refined+real")
+    assert set(status) == {"evaluate", *(f"generate@{recipe}" for recipe in recipes)}
 
 
 def test_the_graph_has_every_stage_in_order(project):
