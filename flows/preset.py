@@ -55,7 +55,7 @@ def use(name: str, settings: list[dict[str, Any]], into: Path | None) -> None:
     tags = git_tags()
     changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
     start_repository(into, tags.get("git.commit", "a project without commits") + changed)
-    print(f"{count} files copied; next: cd {into} && dvc repro")
+    print(f"{count} files copied; next: cd {into} && dvc repro evaluate")
 
 
 def _with_absolute_path(whole: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str
     except ValidationFailedError as error:
         _leave(f"validation failed: {error}", EXIT_VALIDATION_FAILED)
     except KeyboardInterrupt:
-        _leave("interrupted; the same command goes on from the last saved state", EXIT_INTERRUPTED)
+        _leave("interrupted; run the same command again to go on", EXIT_INTERRUPTED)
     print(f"{name}: done in {time.monotonic() - started:.1f} s", flush=True)
 
 

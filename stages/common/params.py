@@ -17,7 +17,7 @@ Device = Literal["auto", "cpu", "cuda"]
 class Params(BaseModel):
     """Base of every section: frozen, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 class SharedParams(Params):

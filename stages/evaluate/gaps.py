@@ -52,8 +52,8 @@ def margin_of_difference(one: Spread, two: Spread) -> float | None:
         return None
     from scipy.stats import t
 
-    parts = [spread.std**2 / len(spread.seeds) for spread in (one, two) if spread.std is not None]
+    parts = [spread.std**2 / spread.count for spread in (one, two) if spread.std is not None]
     if not sum(parts):
         return 0.0
-    freedom = sum(parts) ** 2 / sum(p**2 / (len(s.seeds) - 1) for p, s in zip(parts, (one, two), strict=True))
+    freedom = sum(parts) ** 2 / sum(p**2 / (s.count - 1) for p, s in zip(parts, (one, two), strict=True))
     return float(t.ppf(0.5 + LEVEL / 2, freedom)) * math.sqrt(sum(parts))

@@ -19,6 +19,11 @@ class Spread:
     std: float | None
     seeds: tuple[float | None, ...]
 
+    @property
+    def count(self) -> int:
+        """Seeds that have a value."""
+        return sum(value is not None for value in self.seeds)
+
     def text(self, digits: int = 3, unit: str = "") -> str:
         """`0.712 ± 0.010`, `7.81 ± 0.12°`, or the mean alone."""
         mean = f"{self.mean:.{digits}f}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,6 +11,11 @@ from stages.common.params import SharedParams
 from stages.common.paths import publish, require
 from stages.common.samples import Sample, iterate_samples, read_index, read_set, write_set
 from stages.generate.params import GenerateParams
+
+if TYPE_CHECKING:
+    import torch
+
+    from stages.refine.refining import Refined
 
 SIMULATED = Path("data/prepare/simulated")
 REFINER, SEGMENTER = Path("models/refine/refiner.safetensors"), Path("models/refine/segmenter.safetensors")
@@ -36,39 +42,42 @@ def make_refined_set(out: Path, params: GenerateParams, shared: SharedParams) ->
     if not len(read_index(require(SIMULATED, "prepare"))):
         with publish(out) as folder:
             return write_set(folder, [], params.shard_size)
-    import torch
-
     from stages.common.device import pick_device
     from stages.common.digests import file_digest
     from stages.common.tensors import ImageBank
-    from stages.refine.measure import shifts
     from stages.refine.refining import refine_images
-    from stages.refine.storage import load_refiner, load_segmenter
+    from stages.refine.storage import load_refiner
 
     device = pick_device(shared.device)
     refiner = load_refiner(require(REFINER, "refine")).to(device)
-    segmenter = load_segmenter(require(SEGMENTER, "refine")).to(device)
-    drawn = read_set(require(SIMULATED, "prepare"))
-    simulated = ImageBank(drawn.images, device)
-    with torch.no_grad():
-        refined = refine_images(refiner, simulated, drawn.require_masks(), shared.seed, params.batch)
-        iou, pixels = shifts(segmenter, refined.bent, refined.images, params.batch)
-    assert refined.masks is not None
-    digest, made = file_digest(REFINER)[:16], zip(refined.images.arrays, refined.masks, strict=True)
-    rows = zip(iterate_samples(SIMULATED), made, iou.tolist(), pixels.tolist(), strict=True)
+    drawn = read_set(SIMULATED)
+    refined = refine_images(refiner, ImageBank(drawn.images, device), drawn.masks, shared.seed, params.batch)
+    digest, moved = file_digest(REFINER)[:16], shift_facts(refined, device, params.batch)
     samples = (
         replace(
             sample,
             key=f"refined-{number:08d}",
-            image=image,
-            mask=mask,
-            facts=_facts("refined", sample.facts["source_id"], digest)
-            | {"label_iou": overlap, "label_shift_px": shift},
+            image=refined.images.arrays[number],
+            mask=None if refined.masks is None else refined.masks[number],
+            facts=_facts("refined", sample.facts["source_id"], digest) | moved[number],
         )
-        for number, (sample, (image, mask), overlap, shift) in enumerate(rows)
+        for number, sample in enumerate(iterate_samples(SIMULATED))
     )
     with publish(out) as folder:
         return write_set(folder, samples, params.shard_size)
+
+
+def shift_facts(refined: "Refined", device: "torch.device", batch: int) -> list[dict[str, float]]:
+    """`label_iou` and `label_shift_px` of each sample; nothing where the simulated images have no masks."""
+    from stages.refine.measure import shifts
+    from stages.refine.storage import load_segmenter
+
+    if refined.masks is None:
+        return [{}] * len(refined.images)
+    segmenter = load_segmenter(require(SEGMENTER, "refine")).to(device)
+    iou, pixels = shifts(segmenter, refined.bent, refined.images, batch)
+    pairs = zip(iou.tolist(), pixels.tolist(), strict=True)
+    return [{"label_iou": overlap, "label_shift_px": shift} for overlap, shift in pairs]
 
 
 def _facts(recipe: str, source: str, generator: str) -> dict[str, str | int | float]:

@@ -1,4 +1,4 @@
-"""Take in the images and their labels, and split them into unlabeled, labeled, val and test.
+"""Take in the images and their labels, split them into unlabeled, labeled, val and test, and draw simulated ones.
 
 Sets never share a group or a copy of an image, except that labelled images may also be among the unlabelled ones.
 """
@@ -16,6 +16,7 @@ from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.duplicates import find_copies
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import duplicates_table, metrics_of, print_counts
+from stages.prepare.scan import refuse_constant
 from stages.prepare.scan import scan as look_through
 from stages.prepare.simulators import simulated_source
 from stages.prepare.sources import open_source
@@ -32,6 +33,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     scan = look_through(source, quarantine=params.bad_files == "quarantine")
     simulated = simulated_source(params, source, shared.seed)
     drawn = look_through(simulated, quarantine=params.bad_files == "quarantine")
+    refuse_constant(drawn)
     copies = find_copies(scan.digests, scan.thumbnails, params.near_duplicate_rms)
     pools, groups = (np.array([getattr(r, name) for r in scan.records], dtype=str) for name in ("pool", "group"))
     pile = Pile(pools, groups, scan.shows, copies.pairs, source.spec.strata)

@@ -4,22 +4,35 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from stages.common.params import Params
 
 Side = Annotated[int, Field(ge=4, le=4096)]
 
 
-Range = tuple[float, float]
+def _ordered(values: tuple[float, float]) -> tuple[float, float]:
+    if values[0] > values[1]:
+        raise ValueError(f"[{values[0]}, {values[1]}] goes down; give the lower end first")
+    return values
+
+
+def _positive(values: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < values[0] <= values[1] <= 2:
+        raise ValueError(f"[{values[0]}, {values[1]}] must lie above 0 and up to 2")
+    return values
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Positive = Annotated[tuple[float, float], AfterValidator(_ordered), AfterValidator(_positive)]
 
 
 class GlyphParams(Params):
     """Ranges that each drawn digit is drawn evenly from. Lengths are shares of the image's shorter side."""
 
-    height: Range = (0.55, 0.65)
+    height: Positive = (0.55, 0.65)
     """From the lowest to the highest point of the digit."""
-    stroke: Range = (0.05, 0.1)
+    stroke: Positive = (0.05, 0.1)
     """Width of the pen."""
     slant: Range = (-5.0, 20.0)
     """Degrees from the upright, to the right."""
@@ -48,19 +61,19 @@ class EyeParams(Params):
     """Direction of the face against the camera, as of the gaze. The lids follow the eye's turn in the head."""
     head_yaw: Range = (-15.0, 15.0)
     """The same, sideways."""
-    opening: Range = (0.2, 0.32)
+    opening: Positive = (0.2, 0.32)
     """Height of the open eye when it looks where the face does; the lid follows the pitch."""
-    width: Range = (0.72, 0.9)
+    width: Positive = (0.72, 0.9)
     """From corner to corner."""
-    ball: Range = (0.3, 0.34)
+    ball: Positive = (0.3, 0.34)
     """Radius of the eyeball."""
     iris: Range = (27.0, 31.0)
     """Half the angle that the iris takes on the eyeball."""
-    pupil: Range = (0.3, 0.6)
+    pupil: Positive = (0.3, 0.6)
     """Radius of the pupil as a share of the iris's."""
-    skin: Range = (0.55, 0.85)
+    skin: Positive = (0.55, 0.85)
     """Brightness, 0 black to 1 white."""
-    iris_tone: Range = (0.05, 0.35)
+    iris_tone: Positive = (0.05, 0.35)
     """Brightness of the iris."""
     light: Range = (-60.0, 60.0)
     """Direction that the light comes from, sideways."""

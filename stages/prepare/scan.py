@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from stages.common.errors import UserError
 from stages.common.progress import tracked
 from stages.common.spec import IGNORE, DatasetSpec
 from stages.prepare.records import BadFileError, Pixels, Record, Source
@@ -77,6 +78,13 @@ def scan(source: Source, quarantine: bool) -> Scan:
         shows=np.stack([f.shows for f in facts]) if facts else np.zeros((0, len(source.spec.strata)), bool),
         bad=bad,
     )
+
+
+def refuse_constant(drawn: Scan) -> None:
+    """Raises UserError for the first image that shows nothing."""
+    for record, deviation in zip(drawn.records, drawn.table.get("std", []), strict=True):
+        if deviation == 0:
+            raise UserError(f"{record.file}: {CONSTANT}; remove it, or set prepare.bad_files to quarantine")
 
 
 def _looks(source: Source) -> Iterator[Facts | BadFileError]:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from stages.common.checkpoint import WorkFolder
 from stages.common.cli import run_stage
 from stages.common.device import pick_device
@@ -15,12 +13,12 @@ from stages.common.samples import read_index, read_set
 from stages.common.spec import SPEC_PATH, read_spec
 from stages.common.tensors import ImageBank
 from stages.common.tracking import Tracker
-from stages.refine.measure import looks_metrics, shift_metrics
+from stages.refine.measure import looks_metrics, watch_labels
 from stages.refine.outputs import PICTURES, REPORTS, write_models, write_nothing, write_reports
 from stages.refine.params import RefineParams
 from stages.refine.refining import refine_images
 from stages.refine.run import Run
-from stages.refine.segmenter import class_ids, train_segmenter
+from stages.refine.segmenter import class_ids
 from stages.refine.state import new_state
 from stages.refine.training import Trainer
 from stages.refine.turing import write_stage_page
@@ -54,15 +52,15 @@ def refine(params: RefineParams, shared: SharedParams, track: Tracker) -> None:
     print(f"refine: {len(simulated)} simulated and {len(real)} real images on {device}, {begin}", flush=True)
     run.train()
 
-    drawn_masks, classes = drawn.require_masks(), len(spec.classes)
-    segmenter = train_segmenter(simulated, torch.from_numpy(drawn_masks), classes, followed, params.shift, shared.seed)
-    made = refine_images(state.average, simulated, drawn_masks, shared.seed)
-    assert made.masks is not None
-    metrics = shift_metrics(segmenter, made.bent, made.images, torch.from_numpy(made.masks))
+    made = refine_images(state.average, simulated, drawn.masks, shared.seed)
+    segmenter, metrics = watch_labels(
+        simulated, drawn.masks, made, len(spec.classes), followed, params.shift, shared.seed
+    )
     metrics |= looks_metrics(real, simulated, made.images, params.two_sample, shared.seed)
-    write_reports(run, simulated, made.images, real, only(made.masks, segmenter.followed), classes, metrics)
+    shown = None if segmenter is None or made.masks is None else only(made.masks, segmenter.followed)
+    write_reports(run, simulated, made.images, real, shown, len(spec.classes), metrics)
     write_stage_page(REPORTS / "turing.html", reals.images, made.images.arrays, spec.name, shared.seed)
-    write_models(state.average, segmenter, spec.channels, classes, params)
+    write_models(state.average, segmenter, spec, params)
     track.metrics(metrics)
     track.artifact(PICTURES / "before_after.png", "pictures")
     work.clear()

@@ -83,7 +83,7 @@ def score(right: int, total: int) -> Score:
 def read_answers(paths: Sequence[Path]) -> Pooled:
     """Pool the files that the page saved, one a person, as if one person had given all answers.
 
-    Raises UserError for a file that is missing or no such file, one person twice, or pages of two kinds.
+    Raises UserError for a file that is missing or no such file, one person twice on a page, or pages of two kinds.
     """
     if not paths:
         raise UserError("no answers given; name the files that the page saved, such as answers-*.json")

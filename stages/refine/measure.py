@@ -1,15 +1,35 @@
 """What is measured on a trained refiner: how far it moved the labels, and how real its images look."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from stages.common.spec import IGNORE
 from stages.common.tensors import ImageBank
-from stages.refine.params import TwoSampleParams
-from stages.refine.segmenter import Segmenter, label_shift
+from stages.refine.params import ShiftParams, TwoSampleParams
+from stages.refine.refining import Refined
+from stages.refine.segmenter import Segmenter, label_shift, train_segmenter
 from stages.refine.two_sample import distinguish
+
+
+def watch_labels(
+    simulated: ImageBank,
+    masks: np.ndarray | None,
+    made: Refined,
+    classes: int,
+    followed: Sequence[int],
+    params: ShiftParams,
+    seed: int,
+) -> tuple[Segmenter | None, dict[str, float]]:
+    """A segmenter of the simulated images, and what it says of the labels after refining; nothing without masks."""
+    if masks is None or made.masks is None:
+        print("refine: the simulated images have no masks, so how far labels move is not measured", flush=True)
+        return None, {}
+    segmenter = train_segmenter(simulated, torch.from_numpy(masks), classes, followed, params, seed)
+    return segmenter, shift_metrics(segmenter, made.bent, made.images, torch.from_numpy(made.masks))
 
 
 def shift_metrics(segmenter: Segmenter, simulated: ImageBank, refined: ImageBank, masks: Tensor) -> dict[str, float]:

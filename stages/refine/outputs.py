@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.common.paths import publish, write_atomically
+from stages.common.spec import DatasetSpec
 from stages.common.tensors import ImageBank
 from stages.refine.networks import Refiner
 from stages.refine.params import RefineParams
@@ -25,7 +26,7 @@ def write_reports(
     simulated: ImageBank,
     refined: ImageBank,
     real: ImageBank,
-    masks: np.ndarray,
+    masks: np.ndarray | None,
     classes: int,
     metrics: Mapping[str, float],
 ) -> None:
@@ -37,12 +38,13 @@ def write_reports(
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
 
 
-def write_models(refiner: Refiner, segmenter: Segmenter, channels: int, classes: int, params: RefineParams) -> None:
-    """The refiner, and the segmenter that tells how far a label moved."""
-    config = {"channels": channels, "classes": classes, "width": params.shift.width, "followed": segmenter.followed}
+def write_models(refiner: Refiner, segmenter: Segmenter | None, spec: DatasetSpec, params: RefineParams) -> None:
+    """The refiner, and the segmenter that tells how far a label moved, where there is one."""
     with publish(MODELS) as folder:
-        save_refiner(folder / "refiner.safetensors", refiner, channels, params)
-        save_segmenter(folder / "segmenter.safetensors", segmenter, config)
+        save_refiner(folder / "refiner.safetensors", refiner, spec.channels, params)
+        if segmenter is not None:
+            sizes = {"channels": spec.channels, "classes": len(spec.classes), "width": params.shift.width}
+            save_segmenter(folder / "segmenter.safetensors", segmenter, sizes | {"followed": segmenter.followed})
 
 
 def write_nothing() -> None:

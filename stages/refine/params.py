@@ -2,11 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from stages.common.params import Params
 
-Odd = Annotated[int, Field(ge=1, le=15)]
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError(f"{value} is even; a filter needs an odd side, or images would grow or move")
+    return value
+
+
+Odd = Annotated[int, Field(ge=1, le=15), AfterValidator(_odd)]
 
 
 class RefinerParams(Params):
@@ -66,6 +73,13 @@ class DiscriminatorParams(Params):
     """Weight of the penalty on its gradient at real images (R1, Mescheder et al., 2018); 0 as published."""
     scope: Literal["local", "global"] = "local"
     """`local`: one decision a patch, as published. `global`: one an image, for the ablation."""
+
+    @field_validator("layers")
+    @classmethod
+    def _convolves(cls, layers: tuple[LayerParams, ...]) -> tuple[LayerParams, ...]:
+        if not any(layer.width for layer in layers):
+            raise ValueError("layers of pooling alone; give at least one a width, which makes it a convolution")
+        return layers
 
 
 class OptimiserParams(Params):

@@ -11,18 +11,18 @@ COLUMNS, ROWS = 12, 3
 
 
 def write_pictures(
-    folder: Path, simulated: ImageBank, refined: ImageBank, real: ImageBank, masks: np.ndarray, classes: int
+    folder: Path, simulated: ImageBank, refined: ImageBank, real: ImageBank, masks: np.ndarray | None, classes: int
 ) -> None:
     """before_after.png: three times a row as simulated, the same refined, and the label on the refined; then real ones.
 
-    masks: (N, H, W) uint8.
+    masks: (N, H, W) uint8, or None for pictures without labels.
     """
+    columns = min(COLUMNS, len(simulated), len(real))
     lines: list[np.ndarray] = []
-    for row in range(ROWS):
-        part = slice(row * COLUMNS, (row + 1) * COLUMNS)
-        if len(simulated.arrays[part]) == COLUMNS:
-            after = refined.arrays[part]
-            lines += [simulated.arrays[part], after, overlay(after, masks[part], classes)]
-    lines += [real.arrays[:COLUMNS]] if len(real) >= COLUMNS else []
-    if lines:
-        save_png(folder / "before_after.png", strips(lines, scale=max(1, 64 // max(simulated.arrays.shape[1:3]))))
+    for start in range(0, min(ROWS, len(simulated) // columns) * columns, columns):
+        part = slice(start, start + columns)
+        after = refined.arrays[part]
+        lines += [simulated.arrays[part], after]
+        lines += [] if masks is None else [overlay(after, masks[part], classes)]
+    lines.append(real.arrays[:columns])
+    save_png(folder / "before_after.png", strips(lines, scale=max(1, 64 // max(simulated.arrays.shape[1:3]))))

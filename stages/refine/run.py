@@ -50,7 +50,7 @@ class Run:
                 progress.update(step, {name: value for name, value in self._log(averages).items() if name in SHOWN})
             if step % params.sample_every == 0 and step > self.trainer.starts[1]:
                 self.draw(step)
-            if step % params.save_every == 0 or step == last:
+            if step % params.save_every == 0 or step == last or self.work.overdue():
                 self.work.save(self.state.save())
 
     def _log(self, averages: RunningTerms) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.common.errors import UserError
 from stages.common.params import Params, parse, read_yaml
@@ -27,10 +27,17 @@ class KeypointFormat(Params):
 
 
 class GazeFormat(Params):
-    """unit of the angles, and the names of their columns."""
+    """unit of the angles, and the names of their columns: first the pitch, then the yaw."""
 
     unit: Literal["radian", "degree"]
     columns: tuple[str, str]
+
+    @field_validator("columns")
+    @classmethod
+    def _pitch_then_yaw(cls, columns: tuple[str, str]) -> tuple[str, str]:
+        if columns[0] == columns[1] or columns == ("yaw", "pitch"):
+            raise ValueError("name two columns, first that of the pitch, then that of the yaw")
+        return columns
 
 
 class DatasetYaml(Params):

@@ -31,6 +31,10 @@ def read_source(params: PrepareParams) -> Source:
     for pool in ("labeled", "test", "val"):
         if (pool == "labeled" and spec.classes) or (root / pool).is_dir():
             records += pool_records(root / pool / "images", pool, described, params)
+    if not spec.classes and not any(record.pool != "unlabeled" for record in records):
+        raise UserError(
+            f"{root / 'test'}: no such folder; add test/images/ and test/{NAME} with the gaze of each image"
+        )
     simulated = simulated_records(root, described, params) if params.simulator == "auto" else []
     labelled, classes = sum(r.pool == "labeled" for r in records), len(spec.foreground)
     if labelled < classes:
@@ -74,7 +78,7 @@ class Labels:
 
     @classmethod
     def beside(cls, images: Path, described: DatasetYaml, stems: set[str]) -> "Labels":
-        """The labels beside a folder `images/`. Raises UserError for what belongs to no image or cannot be read."""
+        """The labels beside a folder `images/`. Raises UserError for a mask without an image or an unreadable table."""
         masks = images.parent / "masks" if described.classes else None
         if masks is not None:
             _refuse_orphans(masks, stems)

@@ -33,9 +33,15 @@ def read_gaze(path: Path, described: GazeFormat) -> Mapping[str, np.ndarray]:
         raise UserError(f"{path}: {files[files.duplicated()].iloc[0]} is listed twice")
     angles = table[list(described.columns)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     if described.unit == "degree":
+        _warn_if_tiny(path, angles)
         angles = np.radians(angles)
     _refuse_strange(path, files, angles, described)
     return dict(zip(files, angles.astype(np.float32), strict=True))
+
+
+def _warn_if_tiny(path: Path, degrees: np.ndarray) -> None:
+    if len(degrees) > 1 and np.nanmax(np.abs(degrees)) < 2:
+        print(f"warning: {path}: no angle reaches 2 degrees; is the unit radian?", flush=True)
 
 
 def _refuse_strange(path: Path, files: pd.Series, angles: np.ndarray, described: GazeFormat) -> None:

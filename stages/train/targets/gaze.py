@@ -16,7 +16,7 @@ WITHIN = 7.0  # degrees, the article's threshold
 
 
 class GazeNetwork(nn.Module):
-    """Images (N, C, H, W) to directions (N, 3), not normalised. No padding: sides of 35 pixels or more, one size."""
+    """Images (N, C, H, W) to directions (N, 3), not normalised. No padding: sides of 20 pixels or more, one size."""
 
     def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()

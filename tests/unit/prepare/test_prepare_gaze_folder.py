@@ -1,16 +1,18 @@
 """A folder whose images have a gaze: dataset.yaml without classes, labels.csv beside images/."""
 
 import math
+import shutil
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from pydantic import ValidationError
 
 from stages.common.errors import UserError
-from stages.prepare.params import PrepareParams
-from stages.prepare.records import Source
-from stages.prepare.scan import scan
+from stages.prepare.params import EyeParams, PrepareParams
+from stages.prepare.records import Pixels, Record, Source
+from stages.prepare.scan import refuse_constant, scan
 from stages.prepare.simulators import simulated_source
 from stages.prepare.simulators.eyes import CLASSES
 from stages.prepare.sources import open_source
@@ -86,3 +88,36 @@ def test_a_missing_table_or_column_is_refused(tmp_path):
     assert refused(params) == f"{table}: no column yaw; it has file, pitch"
     table.unlink()
     assert refused(params).startswith(f"{table}: no such file; dataset.yaml says that images have a gaze")
+
+
+@pytest.mark.parametrize("columns", [["yaw", "pitch"], ["pitch", "pitch"]])
+def test_the_pitch_is_named_first_and_the_yaw_second(tmp_path, columns):
+    gaze = {"unit": "degree", "columns": columns}
+    assert "first that of the pitch, then that of the yaw" in refused(write_eyes(tmp_path, gaze=gaze))
+
+
+def test_radians_that_pass_for_degrees_are_warned_of(tmp_path, capsys):
+    open_source(write_eyes(tmp_path, "t0.png,0.1,-0.2\nt1.png,0.05,0\n"))
+    assert "no angle reaches 2 degrees; is the unit radian?" in capsys.readouterr().out
+
+
+def test_a_gaze_folder_without_labelled_images_at_all_is_refused(tmp_path):
+    params = write_eyes(tmp_path)
+    shutil.rmtree(tmp_path / "test")
+    assert refused(params).startswith(f"{tmp_path / 'test'}: no such folder; add test/images/")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"pitch": [4, -20]}, {"ball": [0, 0.3]}, {"opening": [5, 9]}, {"yaw": [float("nan"), 1]}]
+)
+def test_ranges_that_cannot_be_drawn_from_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        EyeParams.model_validate(wrong)
+
+
+def test_a_simulated_image_that_shows_nothing_is_refused(tmp_path):
+    flat = Pixels(np.full((36, 60, 1), 7, np.uint8), gaze=np.zeros(2, np.float32))
+    spec = open_source(write_eyes(tmp_path)).spec
+    drawn = scan(Source(spec, [Record("s0", "simulated", "s0", "s0.png", lambda: flat)]), quarantine=False)
+    with pytest.raises(UserError, match=r"s0\.png: all pixels are the same"):
+        refuse_constant(drawn)

@@ -3,7 +3,9 @@ import pytest
 import torch
 
 from stages.common.tensors import ImageBank
+from stages.refine.measure import watch_labels
 from stages.refine.params import ShiftParams, TwoSampleParams
+from stages.refine.refining import Refined
 from stages.refine.segmenter import label_shift, train_segmenter
 from stages.refine.two_sample import distinguish, interval
 
@@ -57,3 +59,12 @@ def test_images_of_one_kind_are_not_told_apart_and_others_are():
 def test_the_interval_is_exact():
     found = interval(8, 10)  # Clopper and Pearson's own table: 0.444 to 0.975
     assert (found.accuracy, round(found.low, 3), round(found.high, 3)) == (0.8, 0.444, 0.975)
+
+
+def test_without_masks_the_labels_are_not_watched(capsys):
+    images, _ = squares(4, 0)
+    bank = ImageBank(images, CPU)
+    segmenter, found = watch_labels(bank, None, Refined(bank, bank, None), 2, [], ShiftParams(), 0)
+    assert segmenter is None
+    assert found == {}
+    assert "have no masks" in capsys.readouterr().out

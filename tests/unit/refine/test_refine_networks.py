@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from stages.common.params import read_yaml
 from stages.refine.networks import Discriminator, Refiner
@@ -84,3 +85,17 @@ def test_the_preset_for_hands_has_the_published_networks():
     assert (params.refiner.blocks, params.refiner.first_kernel) == (10, 7)
     assert (params.pretraining.refiner, params.pretraining.discriminator) == (500, 200)
     assert (params.refiner_steps, params.discriminator_steps) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"discriminator": {"layers": [{"kernel": 4, "width": 8}]}},
+        {"discriminator": {"layers": [{"kernel": 3, "stride": 2}]}},
+        {"refiner": {"kernel": 2}},
+        {"self_regularisation": float("inf")},
+    ],
+)
+def test_sizes_that_no_network_can_have_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        RefineParams.model_validate(wrong)
