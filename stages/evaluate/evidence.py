@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.errors import UserError
+from stages.common.recipes import JOIN
 
 SHOWN_FAKES = 4
 
@@ -59,12 +60,14 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
     """
     reports = root / "reports"
     drawn = reports / "pretrain" / "pictures"
+    # No dependency of evaluate: without such a recipe, what lies there is of an earlier comparison.
+    refined = any(recipe.removesuffix(JOIN) == "refined" for recipe in recipes)
     return Evidence(
         pretrain=read_json(reports / "pretrain" / "metrics.json"),
         stats=read_lines(reports / "pretrain" / "stats.jsonl"),
         invert=read_json(reports / "invert" / "metrics.json"),
         label=read_json(reports / "label" / "metrics.json"),
-        refine=read_json(reports / "refine" / "metrics.json") or None,
+        refine=(read_json(reports / "refine" / "metrics.json") or None) if refined else None,
         made={recipe: _made(root, recipe) for recipe in recipes},
         pictures={
             "reals": drawn / "reals.png",
