@@ -31,7 +31,7 @@ class Encoder(nn.Module):
         height, width = start_size(size)
         widths = [channels_at(level, base, limit) for level in reversed(range(doublings(size) + 1))]
         self.num_ws, self.w_dim = num_ws, w_dim
-        self.from_image = EqualConv(channels, widths[0], 1)
+        self.from_image = EqualConv(channels, widths[0], 1, activated=True)
         self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in itertools.pairwise(widths)))
         self.hidden = EqualLinear(widths[-1] * height * width, 4 * widths[-1])
         self.shared = EqualLinear(4 * widths[-1], w_dim)
@@ -41,7 +41,7 @@ class Encoder(nn.Module):
         self.register_buffer("mean_w", torch.zeros(w_dim))
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.blocks(activate(self.from_image(images))).flatten(1)
+        x = self.blocks(self.from_image(images)).flatten(1)
         x = activate(self.hidden(x))
         shared = self.mean_w + self.shared(x)
         return shared[:, None] + self.layer_gain * self.per_layer(x).view(-1, self.num_ws, self.w_dim)
@@ -77,7 +77,7 @@ def reencode(encoder: Encoder, generator: Generator, ws: Tensor) -> Tensor:
 def regress(encoder: Encoder, generator: Generator, params: EncoderParams, seed: int) -> Iterator[Terms]:
     """Phase one: images that the generator made, their latents as targets; yields the terms of each step."""
     scale = latent_deviation(generator)
-    optimiser = torch.optim.Adam(encoder.parameters(), lr=params.learning_rate)
+    optimiser = torch.optim.Adam(encoder.parameters(), lr=params.learning_rate, fused=True)
     for step in range(params.regress_steps):
         torch.manual_seed(seeded(seed, 11, step).initial_seed())
         with torch.no_grad():
@@ -99,7 +99,7 @@ def finetune(
 ) -> Iterator[Terms]:
     """Phase two: real images, perceptual and pixel error of what the generator makes of the encoder's latents."""
     rate = params.learning_rate / 2
-    optimiser = torch.optim.Adam(encoder.parameters(), lr=rate)
+    optimiser = torch.optim.Adam(encoder.parameters(), lr=rate, fused=True)
     for step in range(params.finetune_steps):
         torch.manual_seed(seeded(seed, 12, step).initial_seed())
         images = reals[torch.randint(len(reals), (params.batch,))]

@@ -16,13 +16,13 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.first = EqualConv(inputs, inputs, 3)
-        self.second = EqualConv(inputs, outputs, 3, down=True)
-        self.shortcut = EqualConv(inputs, outputs, 1, bias=False, down=True)
+        self.first = EqualConv(inputs, inputs, 3, activated=True)
+        self.second = EqualConv(inputs, outputs, 3, down=True, activated=True, scale=math.sqrt(0.5))
+        self.shortcut = EqualConv(inputs, outputs, 1, bias=False, down=True, scale=math.sqrt(0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = activate(self.second(activate(self.first(x))))
-        return (y + self.shortcut(x)) / math.sqrt(2.0)
+        y: Tensor = self.second(self.first(x))
+        return y + self.shortcut(x)
 
 
 def append_batch_deviation(x: Tensor, batches: int = 1, group: int = 4) -> Tensor:
@@ -51,16 +51,16 @@ class Discriminator(nn.Module):
         self.clusters = clusters
         height, width = start_size(size)
         widths = [channels_at(level, base, limit) for level in reversed(range(doublings(size) + 1))]
-        self.from_image = EqualConv(image_channels, widths[0], 1)
+        self.from_image = EqualConv(image_channels, widths[0], 1, activated=True)
         self.blocks = nn.ModuleList(ResidualBlock(i, o) for i, o in itertools.pairwise(widths))
-        self.last_conv = EqualConv(widths[-1] + 1, widths[-1], 3)
+        self.last_conv = EqualConv(widths[-1] + 1, widths[-1], 3, activated=True)
         self.hidden = EqualLinear(widths[-1] * height * width, widths[-1])
         self.logit = EqualLinear(widths[-1], 1)
         self.cluster_weights = EqualLinear(clusters, widths[-1]) if clusters else None
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The maps after the first convolution and after each block, finest first."""
-        maps = [activate(self.from_image(images))]
+        maps: list[Tensor] = [self.from_image(images)]
         for block in self.blocks:
             maps.append(block(maps[-1]))
         return maps
@@ -71,7 +71,7 @@ class Discriminator(nn.Module):
         `images` may be several batches of equal size one after the other, judged as if each came alone.
         """
         x = append_batch_deviation(self.features(images)[-1], batches)
-        x = activate(self.last_conv(x)).flatten(1).float()
+        x = self.last_conv(x).flatten(1).float()
         x = activate(self.hidden(x))
         logits = self.logit(x).squeeze(1)
         if self.cluster_weights is None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.pretrain.layers import ModulatedConv, activate
+from stages.pretrain.layers import ACTIVATION_GAIN, SLOPE, ModulatedConv
 from stages.pretrain.mapping import Mapping
 from stages.pretrain.resample import upsample
 
@@ -47,7 +47,7 @@ class StyledConv(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, size: Pair, up: bool) -> None:
         super().__init__()
-        self.conv = ModulatedConv(inputs, outputs, 3, w_dim, up=up)
+        self.conv = ModulatedConv(inputs, outputs, 3, w_dim, up=up, scale=ACTIVATION_GAIN)
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise: Tensor
@@ -56,7 +56,8 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, w: Tensor, fresh_noise: bool) -> Tensor:
         x = self.conv(x, w)
         noise = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device) if fresh_noise else self.noise
-        return activate(x + (noise * self.noise_strength).to(x.dtype) + self.bias.to(x.dtype)[:, None, None])
+        noise, bias = noise * (ACTIVATION_GAIN * self.noise_strength), ACTIVATION_GAIN * self.bias
+        return F.leaky_relu(x + noise.to(x.dtype) + bias.to(x.dtype)[:, None, None], SLOPE)
 
 
 class SynthesisBlock(nn.Module):

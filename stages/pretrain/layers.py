@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from stages.pretrain.resample import blur
 
 ACTIVATION_GAIN = math.sqrt(2.0)
+SLOPE = 0.2
 
 
 def activate(x: Tensor) -> Tensor:
     """Leaky ReLU of slope 0.2 that keeps the variance of a unit normal input."""
-    return F.leaky_relu(x, 0.2) * ACTIVATION_GAIN
+    return F.leaky_relu(x, SLOPE) * ACTIVATION_GAIN
 
 
 class EqualLinear(nn.Module):
@@ -34,39 +35,65 @@ class EqualLinear(nn.Module):
 
 
 class EqualConv(nn.Module):
-    """Convolution with equalised learning rate; `down` low-pass filters and halves the size."""
+    """Convolution with equalised learning rate; `down` low-pass filters and halves the size.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, bias: bool = True, down: bool = False) -> None:
+    activated: `activate` follows. scale: factor of the output. All factors are multiplied into the weights, which are
+    smaller than the maps.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        bias: bool = True,
+        down: bool = False,
+        activated: bool = False,
+        scale: float = 1.0,
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        self.gain = 1.0 / math.sqrt(inputs * kernel * kernel)
-        self.kernel, self.down = kernel, down
+        self.bias_gain = scale * (ACTIVATION_GAIN if activated else 1.0)
+        self.weight_gain = self.bias_gain / math.sqrt(inputs * kernel * kernel)
+        self.kernel, self.down, self.activated = kernel, down, activated
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight * self.gain
+        """(N, inputs, H, W) to (N, outputs, H, W), or half of H and W with `down`."""
+        bias = None if self.bias is None else self.bias * self.bias_gain
+        x = self._convolved(x, self.weight * self.weight_gain, bias)
+        return F.leaky_relu(x, SLOPE) if self.activated else x
+
+    def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if not self.down:
-            return F.conv2d(x, weight, self.bias, padding=self.kernel // 2)
+            return F.conv2d(x, weight, bias, padding=self.kernel // 2)
         if self.kernel == 1:  # commutes with the stride: filter only the pixels that stay
-            return F.conv2d(blur(x, padding=1, stride=2), weight, self.bias)
-        return F.conv2d(blur(x, padding=2), weight, self.bias, stride=2)
+            return F.conv2d(blur(x, padding=1, stride=2), weight, bias)
+        return F.conv2d(blur(x, padding=2), weight, bias, stride=2)
 
 
 class ModulatedConv(nn.Module):
     """Convolution whose input channels are scaled by a style and whose outputs are renormalised (StyleGAN2, eq. 1-3).
 
     Scaling activations before and after one shared convolution equals scaling the weights a sample, without
-    grouped convolutions; the demodulation factor is computed from the weights alone.
+    grouped convolutions; the demodulation factor, times `scale`, is computed from the weights alone.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, w_dim: int, demodulate: bool = True, up: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        w_dim: int,
+        demodulate: bool = True,
+        up: bool = False,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.gain = 1.0 / math.sqrt(inputs * kernel * kernel)
         self.style = EqualLinear(w_dim, inputs, bias=1.0)
-        self.kernel, self.demodulate, self.up = kernel, demodulate, up
+        self.kernel, self.demodulate, self.up, self.scale = kernel, demodulate, up, scale
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (N, C, H, W), w (N, w_dim) -> (N, outputs, H, W), or twice the size with `up`."""
@@ -79,7 +106,7 @@ class ModulatedConv(nn.Module):
         else:
             x = F.conv2d(x, weight, padding=self.kernel // 2)
         if self.demodulate:
-            x = x * self.demodulation(style, weight)[:, :, None, None].to(x.dtype)
+            x = x * (self.scale * self.demodulation(style, weight))[:, :, None, None].to(x.dtype)
         return x
 
     @staticmethod

@@ -83,4 +83,5 @@ def new_state(
 def _adam(module: nn.Module, params: PretrainParams, lazy: int) -> torch.optim.Optimizer:
     """Adam without momentum; rate and beta corrected for a penalty every `lazy` steps (StyleGAN2, appendix B)."""
     share = lazy / (lazy + 1) if lazy > 1 else 1.0
-    return torch.optim.Adam(module.parameters(), lr=params.learning_rate * share, betas=(0.0, params.beta2**share))
+    betas = (0.0, params.beta2**share)
+    return torch.optim.Adam(module.parameters(), params.learning_rate * share, betas, fused=True)

@@ -91,10 +91,16 @@ def dice_loss(outputs: Tensor, labels: Tensor) -> Tensor:
 
     outputs: (N, classes, H, W) scores. labels: (N, H, W) ids; pixels of 255 do not count.
     """
-    kept = (labels != IGNORE)[:, None]
-    shares = outputs.float().softmax(dim=1) * kept
-    truth = F.one_hot(labels.long() * kept[:, 0], outputs.shape[1]).permute(0, 3, 1, 2) * kept
-    hits, sizes = (shares * truth).sum(dim=(0, 2, 3)), truth.sum(dim=(0, 2, 3))
+    kept = labels != IGNORE
+    shares = outputs.float().softmax(dim=1) * kept[:, None]
+    ids = labels.long() * kept
+    of_truth = shares.gather(1, ids[:, None])[:, 0]
+    hits, sizes = (_sum_by_class(values, ids, outputs.shape[1]) for values in (of_truth, kept.float()))
     overlap = 2 * hits / (shares.sum(dim=(0, 2, 3)) + sizes).clamp(min=1)
     present = sizes > 0
     return 1 - (overlap * present).sum() / present.sum().clamp(min=1)
+
+
+def _sum_by_class(values: Tensor, ids: Tensor, classes: int) -> Tensor:
+    """(classes,) sums of the values whose id, at the same place, is that class."""
+    return values.new_zeros(classes).index_add(0, ids.flatten(), values.flatten())
