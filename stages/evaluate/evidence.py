@@ -14,6 +14,7 @@ from stages.common.errors import UserError
 from stages.common.recipes import JOIN
 
 SHOWN_FAKES = 4
+MADE_FOR = {"pretrain": "gan", "invert": "gan", "label": "gan", "refine": "refined"}
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,18 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
     """
     reports = root / "reports"
     drawn = reports / "pretrain" / "pictures"
-    # No dependency of evaluate: without such a recipe, what lies there is of an earlier comparison.
-    refined = any(recipe.removesuffix(JOIN) == "refined" for recipe in recipes)
+    # Without its recipe, what a stage left is of an earlier comparison: evaluate does not depend on it.
+    kinds = {recipe.removesuffix(JOIN) for recipe in recipes}
+    metrics = {
+        stage: read_json(reports / stage / "metrics.json") if kind in kinds else None
+        for stage, kind in MADE_FOR.items()
+    }
     return Evidence(
-        pretrain=read_json(reports / "pretrain" / "metrics.json"),
-        stats=read_lines(reports / "pretrain" / "stats.jsonl"),
-        invert=read_json(reports / "invert" / "metrics.json"),
-        label=read_json(reports / "label" / "metrics.json"),
-        refine=(read_json(reports / "refine" / "metrics.json") or None) if refined else None,
+        pretrain=metrics["pretrain"],
+        stats=read_lines(reports / "pretrain" / "stats.jsonl") if "gan" in kinds else [],
+        invert=metrics["invert"],
+        label=metrics["label"],
+        refine=metrics["refine"] or None,
         made={recipe: _made(root, recipe) for recipe in recipes},
         pictures={
             "reals": drawn / "reals.png",
@@ -77,7 +82,7 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
             "before_after": reports / "refine" / "pictures" / "before_after.png",
             "cross_validation": reports / "label" / "pictures" / "cross_validation.png",
         },
-        fakes=fakes_over_time(drawn),
+        fakes=fakes_over_time(drawn) if "gan" in kinds else [],
     )
 
 

@@ -48,7 +48,7 @@ def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> 
         parts=_part_rows(findings),
         more=_more_rows(findings),
         explain=explain,
-        uses_gan=findings.compares("gan") or findings.evidence.pretrain is not None,
+        uses_gan=findings.compares("gan"),
         picture=images.picture,
         quarantine=_quarantine,
         numbers={name: i % charts.SERIES for i, name in enumerate(names)},

@@ -1,7 +1,14 @@
 import pytest
 
 from stages.common.errors import UserError
-from stages.evaluate.evidence import expectations, fakes_over_time, read_json, read_lines, validation_scores
+from stages.evaluate.evidence import (
+    expectations,
+    fakes_over_time,
+    read_evidence,
+    read_json,
+    read_lines,
+    validation_scores,
+)
 from stages.evaluate.glossary import explain, number
 
 
@@ -60,3 +67,17 @@ def test_scores_of_other_tasks_are_explained_too():
 
 def test_numbers_are_short_and_readable():
     assert [number(v) for v in (1234567.0, 0.123456, 0.0000123)] == ["1,234,567", "0.1235", "1.230e-05"]
+
+
+def test_what_a_stage_left_for_recipes_that_are_not_compared_is_not_shown(tmp_path):
+    for stage in ("pretrain", "invert", "label", "refine"):
+        (tmp_path / "reports" / stage).mkdir(parents=True)
+        (tmp_path / "reports" / stage / "metrics.json").write_text('{"figure": 1}')
+    (tmp_path / "reports/pretrain/stats.jsonl").write_text('{"step": 1}\n')
+    eyes = read_evidence(tmp_path, ["simulated", "refined+real"])
+    assert (eyes.pretrain, eyes.invert, eyes.label, list(eyes.stats)) == (None, None, None, [])
+    assert eyes.refine == {"figure": 1}
+    digits = read_evidence(tmp_path, ["real", "gan+real"])
+    assert digits.pretrain == digits.invert == digits.label == {"figure": 1}
+    assert digits.stats
+    assert digits.refine is None
