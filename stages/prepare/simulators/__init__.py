@@ -1,5 +1,6 @@
 """Labelled images that a program draws: one module a simulator, each a pure function of a seed and ranges."""
 
+from collections.abc import Callable
 from functools import partial
 
 from stages.common.errors import UserError
@@ -20,23 +21,10 @@ def simulated_source(params: PrepareParams, source: Source, seed: int) -> Source
     Its spec is that of all sets, with the classes of a simulator that knows more of them than the real labels do.
     Raises UserError when the simulator does not suit the source.
     """
-    name, spec = simulator_of(params), source.spec
+    name = simulator_of(params)
     if source.simulated or name == "none":
-        return Source(spec, source.simulated)
-    if name in ("eyes", "unityeyes"):
-        _require_gaze(spec, name)
-        spec = spec.model_copy(update={"classes": eyes.CLASSES})
-    if name == "unityeyes":
-        return Source(spec, simulated_eyes(params, spec))
-    if params.simulated is None:
-        raise UserError("prepare.simulated: null, but a simulator draws as many images as it is told; give a number")
-    if name == "eyes":
-        return Source(spec, _records("eye", params.simulated, partial(read_eye, seed, spec.size, params.eyes)))
-    if spec.classes != CLASSES or spec.channels != 1:
-        raise UserError(
-            f"prepare.simulator: glyphs draws grey digits, classes {', '.join(CLASSES)}; {spec.name} has others"
-        )
-    return Source(spec, _records("glyph", params.simulated, partial(read_glyph, seed, spec.size, params.glyphs)))
+        return Source(source.spec, source.simulated)
+    return SIMULATORS[name](params, source.spec, seed)
 
 
 def simulator_of(params: PrepareParams) -> str:
@@ -46,16 +34,44 @@ def simulator_of(params: PrepareParams) -> str:
     return "glyphs" if params.source in ("digits", "mnist") else "none"
 
 
-def _require_gaze(spec: DatasetSpec, simulator: str) -> None:
+def drawn_glyphs(params: PrepareParams, spec: DatasetSpec, seed: int) -> Source:
+    """Digits drawn from fonts."""
+    if spec.classes != CLASSES or spec.channels != 1:
+        raise UserError(
+            f"prepare.simulator: glyphs draws grey digits, classes {', '.join(CLASSES)}; {spec.name} has others"
+        )
+    return Source(spec, _records("glyph", params, partial(read_glyph, seed, spec.size, params.glyphs)))
+
+
+def drawn_eyes(params: PrepareParams, spec: DatasetSpec, seed: int) -> Source:
+    """Eyes with their gaze and parts."""
+    spec = _with_parts(spec, "eyes")
+    if spec.channels != 1:
+        raise UserError(f"prepare.simulator: eyes draws grey eyes; {spec.name} has {spec.channels} channels")
+    return Source(spec, _records("eye", params, partial(read_eye, seed, spec.size, params.eyes)))
+
+
+def rendered_eyes(params: PrepareParams, spec: DatasetSpec, seed: int) -> Source:
+    """Eyes that UnityEyes rendered; the seed has no say."""
+    spec = _with_parts(spec, "unityeyes")
+    return Source(spec, simulated_eyes(params, spec))
+
+
+Simulator = Callable[[PrepareParams, DatasetSpec, int], Source]
+SIMULATORS: dict[str, Simulator] = {"glyphs": drawn_glyphs, "eyes": drawn_eyes, "unityeyes": rendered_eyes}
+
+
+def _with_parts(spec: DatasetSpec, simulator: str) -> DatasetSpec:
     if not spec.gaze or spec.classes:
         found = "masks" if spec.classes else "no gaze"
         raise UserError(f"prepare.simulator: {simulator} makes eyes with their gaze; {spec.name} has {found}")
-    if simulator == "eyes" and spec.channels != 1:
-        raise UserError(f"prepare.simulator: eyes draws grey eyes; {spec.name} has {spec.channels} channels")
+    return spec.model_copy(update={"classes": eyes.CLASSES})
 
 
-def _records(prefix: str, count: int, read: "partial[Pixels]") -> list[Record]:
-    names = [f"{prefix}-{number:06d}" for number in range(count)]
+def _records(prefix: str, params: PrepareParams, read: "partial[Pixels]") -> list[Record]:
+    if params.simulated is None:
+        raise UserError("prepare.simulated: null, but a simulator draws as many images as it is told; give a number")
+    names = [f"{prefix}-{number:06d}" for number in range(params.simulated)]
     return [
         Record(name, POOL, f"{POOL}/{name}", name, partial(read, number=number)) for number, name in enumerate(names)
     ]
