@@ -36,6 +36,8 @@ def read_source(params: PrepareParams) -> Source:
             f"{root / 'test'}: no such folder; add test/images/ and test/{NAME} with the gaze of each image"
         )
     simulated = simulated_records(root, described, params) if params.simulator == "auto" else []
+    if params.simulator != "auto" and (root / "simulated").is_dir():
+        print(f"note: {root / 'simulated'} is not read, for prepare.simulator is {params.simulator}; auto reads it")
     labelled, classes = sum(r.pool == "labeled" for r in records), len(spec.foreground)
     if labelled < classes:
         raise UserError(
