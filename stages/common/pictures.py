@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from stages.common.gaze import vectors_of
 from stages.common.spec import IGNORE
 
 ARROW_SIDE = 128  # pixels of the longer side, at least, of a picture with an arrow
@@ -42,13 +43,13 @@ def overlay(images: np.ndarray, masks: np.ndarray, classes: int, strength: float
     return np.where((masks > 0)[..., None], tinted, rgb).round().astype(np.uint8)
 
 
-def mark_points(images: np.ndarray, points: np.ndarray, scale: int = 1) -> np.ndarray:
-    """Images (N, H, W, C), each pixel `scale` wide, with a dot a point, in a colour of its own: (N, H', W', 3).
+def mark_points(images: np.ndarray, points: np.ndarray, side: int = 1) -> np.ndarray:
+    """Images (N, H, W, C), `enlarged`, with a dot a point, in a colour of its own: (N, sH, sW, 3).
 
     points: (N, K, 3) x, y in pixels and visibility: 2 gives a disc, 1 a ring, 0 nothing.
     """
-    enlarged = as_rgb(images).repeat(scale, axis=1).repeat(scale, axis=2)
-    return np.stack([_marked(image, some, scale) for image, some in zip(enlarged, points, strict=True)])
+    pairs, scale = zip(enlarged(images, side), points, strict=True), enlarging(images, side)
+    return np.stack([_marked(image, some, scale) for image, some in pairs])
 
 
 def _marked(image: np.ndarray, points: np.ndarray, scale: int) -> np.ndarray:
@@ -64,8 +65,13 @@ def _marked(image: np.ndarray, points: np.ndarray, scale: int) -> np.ndarray:
 
 def enlarged(images: np.ndarray, side: int = ARROW_SIDE) -> np.ndarray:
     """(N, H, W, C) to (N, sH, sW, 3), s a whole number, so that the longer side has at least `side` pixels."""
-    scale = max(1, -(-side // max(images.shape[1:3])))
+    scale = enlarging(images, side)
     return as_rgb(images).repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+def enlarging(images: np.ndarray, side: int) -> int:
+    """How many pixels wide `enlarged` shows each pixel of images (N, H, W, C)."""
+    return max(1, -(-side // max(images.shape[1:3])))
 
 
 def arrows(images: np.ndarray, directions: np.ndarray, side: int = ARROW_SIDE) -> np.ndarray:
@@ -82,6 +88,25 @@ def _with_arrow(picture: np.ndarray, direction: np.ndarray) -> np.ndarray:
     pen.line([tuple(start), tuple(end)], fill=YELLOW, width=2)
     pen.ellipse([tuple(end - 3), tuple(end + 3)], fill=YELLOW)
     return np.asarray(image)
+
+
+def with_labels(
+    images: np.ndarray,
+    masks: np.ndarray | None,
+    keypoints: np.ndarray | None,
+    gaze: np.ndarray | None,
+    classes: int,
+    side: int,
+) -> np.ndarray:
+    """Images (N, H, W, C), `enlarged`, with an arrow along the gaze, else a dot a keypoint, else the classes tinted.
+
+    masks: (N, H, W) ids. keypoints: (N, K, 3). gaze: (N, 2) pitch and yaw in radians. Each may be missing.
+    """
+    if gaze is not None:
+        return arrows(images, vectors_of(gaze), side)
+    if keypoints is not None:
+        return mark_points(images, keypoints, side)
+    return enlarged(images if masks is None else overlay(images, masks, classes), side)
 
 
 def heat(values: np.ndarray, top: float | None = None) -> np.ndarray:

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 
 from stages.common.cli import run_recipe_stage
-from stages.common.gaze import vectors_of
 from stages.common.params import SharedParams
 from stages.common.paths import publish, write_atomically
-from stages.common.pictures import arrows, enlarged, overlay, save_png, strips
+from stages.common.pictures import enlarged, save_png, strips, with_labels
 from stages.common.recipes import JOIN
-from stages.common.samples import SampleSet, read_set
+from stages.common.samples import read_set
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.generate.params import GenerateParams
@@ -82,19 +81,11 @@ def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> 
     found = read_set(folder, list(rows["key"]))
     position = {key: i for i, key in enumerate(found.index["key"])}
     order = np.array([position[key] for key in rows["key"]])
-    plain, labelled = enlarged(found.images[order], TILE), with_labels(found, classes)[order]
+    plain = enlarged(found.images, TILE)[order]
+    labelled = with_labels(found.images, found.masks, found.keypoints, found.gaze, classes, TILE)[order]
     half = max(1, len(order) // 2)
     lines = [line for part in (slice(0, half), slice(half, 2 * half)) for line in (plain[part], labelled[part])]
     save_png(path, strips([line for line in lines if len(line) == half]))
-
-
-def with_labels(samples: SampleSet, classes: int) -> np.ndarray:
-    """(N, H', W', 3) the images, enlarged, with an arrow along the gaze, or with their classes tinted."""
-    if samples.gaze is not None:
-        return arrows(samples.images, vectors_of(samples.gaze), TILE)
-    if samples.masks is None:
-        return enlarged(samples.images, TILE)
-    return enlarged(overlay(samples.images, samples.masks, classes), TILE)
 
 
 if __name__ == "__main__":

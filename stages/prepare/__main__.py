@@ -48,9 +48,9 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
         write_data(data, scan, pile, splits, params.shard_size)
         write_spec(simulated.spec, data / "spec.json")
         write_simulated(data, drawn, params.shard_size)
-        write_reports(reports, source, scan, splits["labeled"], metrics, duplicates)
+        write_reports(reports, simulated.spec, scan, drawn, splits["labeled"], metrics, duplicates)
     track.metrics(metrics)
-    if (picture := REPORTS / "pictures" / "labeled.png").is_file():
+    for picture in sorted((REPORTS / "pictures").glob("*.png")):
         track.artifact(picture, "pictures")
     for split, rows in images.groupby("split"):
         track.dataset(rows, f"prepare/{split}", DATA / str(split), context=str(split))

@@ -1,16 +1,19 @@
 """What `prepare` says about its sets: numbers, the list of copies, a picture, a table."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from stages.common.pictures import as_rgb, grid, overlay
+from stages.common.pictures import enlarged, grid, with_labels
 from stages.common.spec import DatasetSpec
 from stages.prepare.duplicates import Copies
-from stages.prepare.records import SPLITS
+from stages.prepare.records import SPLITS, Pixels
 from stages.prepare.scan import Scan
 
 COLUMNS = 10
 PICTURED = 50
+TILE = 64  # pixels of the longer side of a pictured image, at least
 UNUSED = "left out"
 
 
@@ -52,18 +55,24 @@ def metrics_of(scan: Scan, duplicates: pd.DataFrame, splits: dict[str, np.ndarra
     }
 
 
-def labeled_picture(images: np.ndarray, masks: np.ndarray, classes: int) -> np.ndarray:
-    """(H, W, 3): rows of ten images, each row over the same images with their classes tinted."""
-    columns = min(COLUMNS, len(images))
-    blank = np.full_like(as_rgb(images[:1]), 255)
+def labelled_picture(found: Sequence[Pixels], classes: int) -> np.ndarray:
+    """(H, W, 3): rows of ten images, each row over the same images with their labels."""
+    images, masks, keypoints, gaze = (_stacked(found, name) for name in ("image", "mask", "keypoints", "gaze"))
+    assert images is not None
+    plain, labelled = enlarged(images, TILE), with_labels(images, masks, keypoints, gaze, classes, TILE)
+    columns = min(COLUMNS, len(found))
+    blank = np.full_like(plain[:1], 255)
     rows = []
-    for start in range(0, len(images), columns):
-        chunk = slice(start, start + columns)
-        plain, tinted = as_rgb(images[chunk]), overlay(images[chunk], masks[chunk], classes)
-        filling = [blank] * (columns - len(plain))
-        rows += [plain, *filling, tinted, *filling]
-    scale = max(1, 64 // max(images.shape[1:3]))
-    return grid(np.concatenate(rows), columns=columns, scale=scale)
+    for start in range(0, len(found), columns):
+        for pictures in (plain, labelled):
+            row = pictures[start : start + columns]
+            rows += [row, *[blank] * (columns - len(row))]
+    return grid(np.concatenate(rows), columns=columns)
+
+
+def _stacked(found: Sequence[Pixels], name: str) -> np.ndarray | None:
+    parts = [getattr(pixels, name) for pixels in found]
+    return None if any(part is None for part in parts) else np.stack(parts)
 
 
 def print_counts(spec: DatasetSpec, splits: dict[str, np.ndarray], shows: np.ndarray) -> None:

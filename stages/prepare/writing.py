@@ -10,9 +10,10 @@ import pandas as pd
 from stages.common.pictures import save_png
 from stages.common.progress import tracked
 from stages.common.samples import Sample, write_set
+from stages.common.spec import DatasetSpec
 from stages.prepare.checks import sample_key
-from stages.prepare.records import SPLITS, Pixels, Record, Source
-from stages.prepare.report import PICTURED, labeled_picture
+from stages.prepare.records import SPLITS, Pixels, Record
+from stages.prepare.report import PICTURED, labelled_picture
 from stages.prepare.scan import Scan
 from stages.prepare.splits import Pile
 
@@ -58,19 +59,20 @@ def _simulated(record: Record, number: int) -> Sample:
 
 def write_reports(
     folder: Path,
-    source: Source,
+    spec: DatasetSpec,
     scan: Scan,
+    drawn: Scan,
     labeled: np.ndarray,
     metrics: dict[str, float],
     duplicates: pd.DataFrame,
 ) -> None:
-    """metrics.json, both lists, and the picture of the labelled images."""
+    """metrics.json, both lists, and pictures of the labelled and of the simulated images."""
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
     duplicates.to_csv(folder / "duplicates.csv", index=False)
     pd.DataFrame(scan.bad, columns=["file", "reason"]).to_csv(folder / "quarantine.csv", index=False)
     (folder / "pictures").mkdir()
-    pairs = [scan.records[row].read() for row in labeled[:PICTURED]]
-    masks = [pair.mask for pair in pairs if pair.mask is not None]
-    if masks:
-        picture = labeled_picture(np.stack([pair.image for pair in pairs]), np.stack(masks), len(source.spec.classes))
-        save_png(folder / "pictures" / "labeled.png", picture)
+    pictured = {"labeled": [scan.records[row] for row in labeled[:PICTURED]], "simulated": drawn.records[:PICTURED]}
+    for name, records in pictured.items():
+        if records:
+            picture = labelled_picture([record.read() for record in records], len(spec.classes))
+            save_png(folder / "pictures" / f"{name}.png", picture)

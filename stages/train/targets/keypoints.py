@@ -106,8 +106,7 @@ class KeypointTarget(Target):
 
     def draw(self, images: np.ndarray, labels: Tensor) -> np.ndarray:
         """A dot a keypoint, a ring where it is hidden; images whose longer side is below 128 pixels are enlarged."""
-        longer = max(images.shape[1:3])
-        return mark_points(images, labels.numpy(), scale=-(-ENLARGE_BELOW // longer))
+        return mark_points(images, labels.numpy(), ENLARGE_BELOW)
 
 
 def encode(places: Tensor, size: tuple[int, int], sigma: float) -> Tensor:

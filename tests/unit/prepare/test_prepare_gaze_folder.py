@@ -10,8 +10,10 @@ from PIL import Image
 from pydantic import ValidationError
 
 from stages.common.errors import UserError
+from stages.common.pictures import YELLOW
 from stages.prepare.params import EyeParams, PrepareParams
 from stages.prepare.records import Pixels, Record, Source
+from stages.prepare.report import labelled_picture
 from stages.prepare.scan import refuse_constant, scan
 from stages.prepare.simulators import simulated_source
 from stages.prepare.simulators.eyes import CLASSES
@@ -121,3 +123,22 @@ def test_a_simulated_image_that_shows_nothing_is_refused(tmp_path):
     drawn = scan(Source(spec, [Record("s0", "simulated", "s0", "s0.png", lambda: flat)]), quarantine=False)
     with pytest.raises(UserError, match=r"s0\.png: all pixels are the same"):
         refuse_constant(drawn)
+
+
+def test_simulated_images_of_a_folder_that_are_not_read_are_told(tmp_path, capsys):
+    params = write_eyes(tmp_path)
+    open_source(params)
+    assert "is not read" not in capsys.readouterr().out
+    (tmp_path / "simulated").mkdir()
+    open_source(params)
+    assert f"{tmp_path / 'simulated'} is not read, for prepare.simulator is eyes" in capsys.readouterr().out
+
+
+def test_the_picture_of_drawn_eyes_shows_where_they_look(tmp_path):
+    params = write_eyes(tmp_path)
+    drawn = simulated_source(params, open_source(params), seed=0)
+    picture = labelled_picture([record.read() for record in drawn.records], len(CLASSES))
+    assert picture.shape == (1 + 2 * 73, 1 + 3 * 121, 3)
+    yellow = (picture == YELLOW).all(axis=2)
+    assert yellow[74:].any()
+    assert not yellow[:74].any()
