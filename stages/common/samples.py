@@ -1,11 +1,10 @@
 """Samples on disk: WebDataset shards and one index a set.
 
 A set is a folder of `shard-000000.tar` files, each holding `<key>.image.png` and `<key>.json`, and of a sample's labels
-those that it has: `<key>.mask.png`, `<key>.keypoints.npy`, `<key>.depth.npy`, `<key>.gaze.npy`. Beside them lies
-`index.parquet` with a row a sample. Any WebDataset reader can read the shards.
+those that it has: `<key>.mask.png`, `<key>.alpha.png`, `<key>.keypoints.npy`, `<key>.depth.npy`, `<key>.gaze.npy`,
+`<key>.boxes.npy`. Beside them lies `index.parquet` with a row a sample. Any WebDataset reader can read the shards.
 """
 
-import io
 import itertools
 import json
 import tarfile
@@ -16,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from stages.common.encoding import decode_array, decode_png, encode_array, encode_png
 from stages.common.errors import UserError
 
 INDEX = "index.parquet"
-ARRAYS = ("keypoints", "depth", "gaze")
-STACKED = {"mask": "masks", **{name: name for name in ARRAYS}}
+PICTURES = ("mask", "alpha")
+ARRAYS = ("keypoints", "depth", "gaze", "boxes")
+STACKED = {"mask": "masks", "alpha": "alpha", "keypoints": "keypoints", "depth": "depth", "gaze": "gaze"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Sample:
     image: (H, W, C) uint8, C = 1 or 3. mask: (H, W) uint8 class ids, 0 = background, 255 = ignore, or None.
     facts: JSON values; they become columns of the index. keypoints: (K, 3) float32 x, y in pixels and visibility (0
     unknown, 1 hidden, 2 seen). depth: (H, W) float32, 0 = unknown. gaze: (2,) float32 pitch, yaw in radians.
+    alpha: (H, W) uint8 opacity of a cut-out. boxes: (K, 5) float32 left, top, right, bottom in pixels, from the image's
+    upper left corner to the far edge of the last pixel, and the class id. class_id: of the whole image.
     """
 
     key: str
@@ -41,13 +43,17 @@ class Sample:
     keypoints: np.ndarray | None = None
     depth: np.ndarray | None = None
     gaze: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    class_id: int | None = None
 
 
 @dataclass(frozen=True)
 class SampleSet:
     """A whole set in memory: images (N, H, W, C) uint8, masks (N, H, W) uint8 or None, and the index, row by row.
 
-    keypoints (N, K, 3), depth (N, H, W), gaze (N, 2): float32 as in `Sample`, or None where a sample lacks it.
+    keypoints (N, K, 3), depth (N, H, W), gaze (N, 2), alpha (N, H, W): as in `Sample`, or None where a sample lacks it.
+    boxes: N arrays (K, 5), K of each image, or None. The class of whole images is the column class_id of the index.
     """
 
     images: np.ndarray
@@ -56,6 +62,8 @@ class SampleSet:
     keypoints: np.ndarray | None = None
     depth: np.ndarray | None = None
     gaze: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    boxes: tuple[np.ndarray, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -72,6 +80,18 @@ class SampleSet:
             raise UserError("this set has no gaze; put labels.csv with the angles beside images/ of your data folder")
         return self.gaze
 
+    def require_boxes(self) -> tuple[np.ndarray, ...]:
+        """The boxes. Raises UserError when a sample of the set has none, not even an empty list."""
+        if self.boxes is None:
+            raise UserError("this set lacks boxes; put annotations.json beside images/ of your data folder")
+        return self.boxes
+
+    def require_class_ids(self) -> np.ndarray:
+        """(N,) class of each whole image. Raises UserError when the set has none."""
+        if "class_id" not in self.index or self.index["class_id"].isna().any():
+            raise UserError("this set lacks classes of images; put labels.csv beside images/ of your data folder")
+        return self.index["class_id"].to_numpy(np.int64)
+
     def require_keypoints(self) -> np.ndarray:
         """The keypoints. Raises UserError when a sample of the set has none."""
         if self.keypoints is None:
@@ -79,32 +99,6 @@ class SampleSet:
                 "this set lacks keypoints; put them in keypoints.json beside the images of your data folder"
             )
         return self.keypoints
-
-
-def encode_png(pixels: np.ndarray) -> bytes:
-    """(H, W), (H, W, 1) or (H, W, 3) uint8 as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels).save(buffer, "png")
-    return buffer.getvalue()
-
-
-def decode_png(data: bytes, image: bool) -> np.ndarray:
-    """PNG bytes to (H, W, C) for an image, (H, W) for a mask."""
-    pixels = np.asarray(Image.open(io.BytesIO(data)))
-    return pixels[:, :, None] if image and pixels.ndim == 2 else pixels
-
-
-def encode_array(values: np.ndarray) -> bytes:
-    """An array as the bytes of a .npy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def decode_array(data: bytes) -> np.ndarray:
-    """The array in the bytes of a .npy file; nothing is unpickled."""
-    values: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
-    return values
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> list[dict[str, Any]]:
@@ -115,16 +109,22 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> list[dict[str, Any]]:
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as stream, TarWriter(stream, mtime=0) as writer:
         for sample in samples:
-            record = {"__key__": sample.key, "image.png": encode_png(sample.image)}
-            if sample.mask is not None:
-                record["mask.png"] = encode_png(sample.mask)
-            arrays = {name: value for name in ARRAYS if (value := getattr(sample, name)) is not None}
-            record |= {f"{name}.npy": encode_array(value) for name, value in arrays.items()}
-            record["json"] = json.dumps(sample.facts, sort_keys=True).encode()
-            writer.write(record)
-            rows.append({"key": sample.key, "shard": path.name, **sample.facts})
+            facts = sample.facts | ({} if sample.class_id is None else {"class_id": sample.class_id})
+            writer.write(_encoded(sample, facts))
+            rows.append({"key": sample.key, "shard": path.name, **facts})
     partial.rename(path)
     return rows
+
+
+def _encoded(sample: Sample, facts: dict[str, Any]) -> dict[str, str | bytes]:
+    there = {name: value for name in (*PICTURES, *ARRAYS) if (value := getattr(sample, name)) is not None}
+    return {
+        "__key__": sample.key,
+        "image.png": encode_png(sample.image),
+        **{f"{name}.png": encode_png(value) for name, value in there.items() if name in PICTURES},
+        **{f"{name}.npy": encode_array(value) for name, value in there.items() if name in ARRAYS},
+        "json": json.dumps(facts, sort_keys=True).encode(),
+    }
 
 
 def shard_name(number: int) -> str:
@@ -194,9 +194,12 @@ def _records(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]
 
 
 def _decode(key: str, record: dict[str, bytes]) -> Sample:
-    mask = decode_png(record["mask.png"], image=False) if "mask.png" in record else None
-    arrays = {name: decode_array(record[f"{name}.npy"]) for name in ARRAYS if f"{name}.npy" in record}
-    return Sample(key, decode_png(record["image.png"], image=True), mask, json.loads(record["json"]), **arrays)
+    labels = {name: decode_png(record[f"{name}.png"], image=False) for name in PICTURES if f"{name}.png" in record}
+    labels |= {name: decode_array(record[f"{name}.npy"]) for name in ARRAYS if f"{name}.npy" in record}
+    facts = json.loads(record["json"])
+    return Sample(
+        key, decode_png(record["image.png"], image=True), facts=facts, class_id=facts.get("class_id"), **labels
+    )
 
 
 def read_set(folder: Path, keys: Sequence[str] | None = None, limit: int | None = None) -> SampleSet:
@@ -209,7 +212,13 @@ def read_set(folder: Path, keys: Sequence[str] | None = None, limit: int | None 
     if not samples:
         raise UserError(f"{folder}: the set is empty")
     labels = {plural: _stacked([getattr(s, name) for s in samples]) for name, plural in STACKED.items()}
-    return SampleSet(images=np.stack([s.image for s in samples]), index=chosen.reset_index(drop=True), **labels)
+    boxes = tuple(s.boxes for s in samples if s.boxes is not None)
+    return SampleSet(
+        images=np.stack([s.image for s in samples]),
+        index=chosen.reset_index(drop=True),
+        boxes=boxes if len(boxes) == len(samples) else None,
+        **labels,
+    )
 
 
 def _stacked(values: Sequence[np.ndarray | None]) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """What a dataset is: image size, channels, classes."""
 
 from pathlib import Path
+from typing import Literal
 
 from stages.common.params import Params, parse
 from stages.common.paths import require, write_atomically
@@ -12,6 +13,7 @@ SPEC_PATH = Path("data/prepare/spec.json")
 class DatasetSpec(Params):
     """The part of dataset.yaml that every later stage needs. Class 0 is the background; without masks there is none.
 
+    labels: what the classes are classes of: pixels (masks), boxes, or whole images.
     keypoints: points a sample, 0 for none. flip: for each point the one that takes its place in the mirror image.
     gaze, depth: whether samples have them.
     """
@@ -20,6 +22,7 @@ class DatasetSpec(Params):
     size: tuple[int, int]
     channels: int
     classes: tuple[str, ...] = ()
+    labels: Literal["masks", "boxes", "image"] = "masks"
     keypoints: int = 0
     flip: tuple[int, ...] = ()
     gaze: bool = False

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
 
+from stages.common.encoding import encode_png
 from stages.common.pictures import as_rgb, palette
-from stages.common.samples import encode_png
 from stages.evaluate.predict import pick_images
 from stages.train.targets.base import Target
 

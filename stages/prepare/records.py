@@ -1,9 +1,9 @@
 """One image of a source, read when it is asked for, so that a large pile never has to fit in memory."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class Pixels(NamedTuple):
 
     image: (H, W, C) uint8. mask: (H, W) uint8 class ids. keypoints: (K, 3) float32 x, y in pixels (0, 0 is the middle
     of the first pixel) and visibility (0 unknown, 1 hidden, 2 seen). depth: (H, W) float32, 0 = unknown. gaze: (2,)
-    float32 pitch, yaw in radians.
+    float32 pitch, yaw in radians. alpha: (H, W) uint8 opacity. boxes: (K, 5) float32 left, top, right, bottom in pixels
+    from the upper left corner, class id. class_id: of the whole image.
     """
 
     image: np.ndarray
@@ -34,6 +35,9 @@ class Pixels(NamedTuple):
     keypoints: np.ndarray | None = None
     depth: np.ndarray | None = None
     gaze: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    class_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,19 @@ class Record:
 class Source:
     """All images of a source. Without a pool `unlabeled` the labelled images serve as that too, without labels.
 
-    simulated: labelled images that a simulator drew; they belong to no split.
+    simulated: labelled images that a simulator drew; they belong to no split. simulate: makes these of the images that
+    ended in `labeled` instead. foregrounds, backgrounds: for compositing, from no image of val or test. cut: the
+    cut-outs of an image of `labeled`. backdrop: the backgrounds that go with the source unless others are asked for.
     """
 
     spec: DatasetSpec
     records: list[Record]
     simulated: list[Record] = field(default_factory=list)
+    foregrounds: list[Record] = field(default_factory=list)
+    backgrounds: list[Record] = field(default_factory=list)
+    simulate: Callable[[Sequence[Record]], list[Record]] | None = None
+    cut: Callable[[Record], list[Record]] | None = None
+    backdrop: Literal["own", "black", "none"] = "none"
 
 
 def group_of(source_id: str, pool: str, pattern: str | None) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.common.encoding import encode_png
 from stages.common.errors import UserError
 from stages.common.pictures import as_rgb
-from stages.common.samples import encode_png
 
 STREAM = 60
 LARGEST, SMALLER = 320, 128

@@ -8,7 +8,7 @@ from stages.common.checkpoint import WorkFolder
 from stages.common.digests import work_digest
 from stages.common.errors import UserError
 from stages.common.paths import publish, require
-from stages.common.samples import Sample, read_index, read_set, write_set
+from stages.common.samples import Sample, iterate_samples, read_index, read_set, write_set
 from stages.common.tensors import to_arrays, to_images
 from stages.common.weights import load_into, load_weights, save_weights
 
@@ -165,3 +165,21 @@ def test_keypoints_depth_and_gaze_are_written_and_read_again(tmp_path):
     assert found.masks is None
     assert found.keypoints is not None
     assert found.keypoints.dtype == np.float32
+
+
+def test_cut_outs_boxes_and_classes_come_back_as_they_were(tmp_path):
+    image, alpha = np.zeros((4, 5, 3), np.uint8), np.arange(20, dtype=np.uint8).reshape(4, 5)
+    boxes = np.array([[0, 1, 4.5, 3, 2]], np.float32)
+    first = Sample("a", image, alpha=alpha, boxes=boxes, class_id=2, facts={"recipe": "real"})
+    none = Sample("b", image, alpha=alpha, boxes=np.zeros((0, 5), np.float32), class_id=1, facts={"recipe": "real"})
+    write_set(tmp_path, [first, none])
+    found = read_set(tmp_path)
+    assert (found.alpha == alpha).all()
+    assert [b.tolist() for b in found.require_boxes()] == [boxes.tolist(), []]
+    assert found.require_class_ids().tolist() == [2, 1]
+    assert [sample.class_id for sample in iterate_samples(tmp_path)] == [2, 1]
+    write_set(tmp_path / "bare", [Sample("c", image)])
+    with pytest.raises(UserError, match="lacks boxes"):
+        read_set(tmp_path / "bare").require_boxes()
+    with pytest.raises(UserError, match="lacks classes"):
+        read_set(tmp_path / "bare").require_class_ids()
