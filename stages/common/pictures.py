@@ -90,6 +90,36 @@ def _with_arrow(picture: np.ndarray, direction: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
+def outlined(images: np.ndarray, boxes: Sequence[np.ndarray], classes: int, side: int = 1) -> np.ndarray:
+    """Images (N, H, W, C), `enlarged`, with a thin outline a box in the colour of its class: (N, sH, sW, 3).
+
+    boxes: N arrays (K, 5 or more) left, top, right, bottom in pixels from the upper left corner, and the class id.
+    """
+    pairs, scale = zip(enlarged(images, side), boxes, strict=True), enlarging(images, side)
+    return np.stack([_outlined(image, some, scale, palette(classes)) for image, some in pairs])
+
+
+def _outlined(image: np.ndarray, boxes: np.ndarray, scale: int, colours: np.ndarray) -> np.ndarray:
+    picture = Image.fromarray(image)
+    draw, width = ImageDraw.Draw(picture), max(1, round(max(image.shape[:2]) / 200))
+    for left, top, right, bottom, index, *_ in boxes.tolist():
+        first = (round(left * scale), round(top * scale))
+        last = (max(round(right * scale) - 1, first[0]), max(round(bottom * scale) - 1, first[1]))
+        colour = colours[int(np.clip(index, 0, IGNORE))]
+        draw.rectangle((first, last), outline=tuple(colour.tolist()), width=width)
+    return np.asarray(picture)
+
+
+def framed(images: np.ndarray, class_ids: np.ndarray, classes: int, side: int = 1) -> np.ndarray:
+    """Images (N, H, W, C), `enlarged`, inside of a frame in the colour of the class (N,): (N, sH, sW, 3)."""
+    pictures = enlarged(images, side).copy()
+    width = max(1, round(max(pictures.shape[1:3]) / 24))
+    inside = np.zeros(pictures.shape[1:3], bool)
+    inside[width:-width, width:-width] = True
+    pictures[:, ~inside] = palette(classes)[np.clip(class_ids, 0, IGNORE)][:, None]
+    return pictures
+
+
 def with_labels(
     images: np.ndarray,
     masks: np.ndarray | None,
@@ -97,15 +127,23 @@ def with_labels(
     gaze: np.ndarray | None,
     classes: int,
     side: int,
+    boxes: Sequence[np.ndarray] | None = None,
+    class_ids: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Images (N, H, W, C), `enlarged`, with an arrow along the gaze, else a dot a keypoint, else the classes tinted.
+    """Images (N, H, W, C), `enlarged`, with an arrow along the gaze, else a dot a keypoint, else outlined boxes, else
+    a frame for the class of the image, else the classes tinted.
 
-    masks: (N, H, W) ids. keypoints: (N, K, 3). gaze: (N, 2) pitch and yaw in radians. Each may be missing.
+    masks: (N, H, W) ids. keypoints: (N, K, 3). gaze: (N, 2) pitch and yaw in radians. boxes: N arrays (K, 5).
+    class_ids: (N,). Each may be missing.
     """
     if gaze is not None:
         return arrows(images, vectors_of(gaze), side)
     if keypoints is not None:
         return mark_points(images, keypoints, side)
+    if boxes is not None:
+        return outlined(images, boxes, classes, side)
+    if class_ids is not None:
+        return framed(images, class_ids, classes, side)
     return enlarged(images if masks is None else overlay(images, masks, classes), side)
 
 

@@ -49,7 +49,8 @@ def model_card(findings: Findings) -> str:
     spreads = [(name, best.part(name)) for name in part_names([best], spec.classes)]
     sign = 1 if findings.metric.higher_is_better else -1
     present = sorted([(name, s) for name, s in spreads if s], key=lambda item: sign * item[1].mean)
-    output = findings.words.output.format(count=len(spec.classes), **spec.model_dump())
+    counts = {"count": len(spec.classes), "foreground": len(spec.foreground)}
+    output = findings.words.output.format(**counts, **spec.model_dump())
     return _render("model_card.md.j2", findings, weak_parts=present[:3], output=output)
 
 

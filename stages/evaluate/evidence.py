@@ -14,7 +14,7 @@ from stages.common.errors import UserError
 from stages.common.recipes import JOIN
 
 SHOWN_FAKES = 4
-MADE_FOR = {"pretrain": "gan", "invert": "gan", "label": "gan", "refine": "refined"}
+MADE_FOR = {"pretrain": "gan", "invert": "gan", "label": "gan", "refine": "refined", "compose": "composite"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Evidence:
     invert: Mapping[str, Any] | None
     label: Mapping[str, Any] | None
     refine: Mapping[str, Any] | None
+    compose: Mapping[str, Any] | None
     made: Mapping[str, Made]
     pictures: Mapping[str, Path]
     fakes: Sequence[tuple[int, Path]]
@@ -73,6 +74,7 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
         invert=metrics["invert"],
         label=metrics["label"],
         refine=metrics["refine"] or None,
+        compose=metrics["compose"] or None,
         made={recipe: _made(root, recipe) for recipe in recipes},
         pictures={
             "reals": drawn / "reals.png",
@@ -80,6 +82,7 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
             "fakes_untruncated": drawn / "fakes_untruncated.png",
             "pairs": reports / "invert" / "pictures" / "pairs.png",
             "before_after": reports / "refine" / "pictures" / "before_after.png",
+            "composites": max((reports / "compose" / "pictures").glob("composites_*.png"), default=reports / "compose"),
             "cross_validation": reports / "label" / "pictures" / "cross_validation.png",
         },
         fakes=fakes_over_time(drawn) if "gan" in kinds else [],

@@ -107,6 +107,21 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
         "share, 0.5 is chance",
         "The same for refined images: near 0.5, they look real to it.",
     ),
+    "compose/hardness_learned": (
+        "Loss on learned composites",
+        "loss of the target, no unit",
+        "Of a target model held fixed, on objects where the synthesizer puts them; higher is harder.",
+    ),
+    "compose/hardness_random": (
+        "Loss on random composites",
+        "loss of the target, no unit",
+        "Of the same model on the same objects and backgrounds, placed evenly at random.",
+    ),
+    "compose/spread": (
+        "Spread of placements",
+        "deviation, ranges are 2 wide",
+        "How differently one object is put on one background by several draws of the noise; evenly drawn, it is 0.58.",
+    ),
     "generate/samples": ("Samples", "count", "Samples in this set, before validation."),
     "generate/real_samples": ("Real samples", "count", "Labelled real images among them."),
     "generate/uncertainty": (
@@ -143,6 +158,28 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
         "Within 7 degrees",
         "share, 0 to 1",
         "Share of the test images whose gaze is found with an error of 7 degrees or less.",
+    ),
+    "target/accuracy": (
+        "Accuracy",
+        "share, 0 to 1",
+        "Share of the images of the test set whose class is found.",
+    ),
+    "target/map": (
+        "mAP",
+        "0 to 1",
+        "Mean average precision as COCO has it: the area under the curve of precision over recall, averaged over "
+        "classes and over ten overlaps, IoU 0.5 to 0.95, that a box must reach; 1 is perfect.",
+    ),
+    "target/map_50": (
+        "mAP at IoU 0.5",
+        "0 to 1",
+        "The same where half an overlap is enough.",
+    ),
+    "target/voc07_ap": (
+        "VOC 2007 AP",
+        "0 to 1",
+        "Average precision at IoU 0.5 as the PASCAL VOC challenge of 2007 has it: mean over classes of the best "
+        "precision at 11 levels of recall.",
     ),
     "target/pck": (
         "PCK",

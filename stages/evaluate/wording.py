@@ -13,9 +13,10 @@ class Wording:
     """The words of one task.
 
     title: how the model card begins. output: of the network, with the fields of the spec in braces; `{count}` is the
-    number of classes. tag: what model hubs sort by, empty where they have none. part, part_score, failure: of what the
-    metric has parts, what the score of a part is called, and what a recipe may fail to do with it. score: of an image;
-    empty for the metric's own name. explanation: of the metric; empty to make one of its title.
+    number of classes, `{foreground}` that without the first. tag: what model hubs sort by, empty where they have none.
+    part, part_score, failure: of what the metric has parts, what the score of a part is called, and what a recipe may
+    fail to do with it. score: of an image; empty for the metric's own name. explanation: of the metric; empty to make
+    one of its title.
     """
 
     title: str
@@ -55,6 +56,29 @@ WORDINGS = {
         part_score="PCK",
         failure="find",
     ),
+    "classification": Wording(
+        "Classification of",
+        "(N, {foreground}) class scores; the highest in column k, counted from 0, means class k + 1",
+        tag="image-classification",
+        part="class",
+        part_score="accuracy",
+        failure="recognise",
+        explanation="Accuracy (0 to 1) is the share of the images whose class is found; that of a class is the share "
+        "of its own images.",
+    ),
+    "detection": Wording(
+        "Detection of",
+        "of the target `ssd_small` (N, default boxes, {count} + 4) class scores and box offsets, which its `predict` "
+        "turns into boxes; of the others (N, boxes, 6) left, top, right, bottom in pixels, class and score, class -1 "
+        "where there are no more",
+        tag="object-detection",
+        part="class",
+        part_score="AP",
+        failure="find",
+        score="mean average precision",
+        explanation="mAP (mean average precision, 0 to 1) is the area under the curve of precision over recall, "
+        "averaged over classes and over how much a box must overlap the true one to count (IoU 0.5 to 0.95).",
+    ),
 }
 
 RECIPES = {
@@ -63,6 +87,7 @@ RECIPES = {
     "of per-pixel classifiers over its features learned their labels; new images were drawn and labelled by it",
     "simulated": "the simulator's images with their exact labels",
     "refined": "the same, made to look real by a refiner learned from the unlabelled images",
+    "composite": "cut-out objects of the training images, pasted on backgrounds where a placer puts them",
 }
 
 
@@ -102,7 +127,11 @@ def opening(text: str) -> str:
 def labels_of(spec: DatasetSpec) -> str:
     """What labels each image of the dataset has and in which form."""
     found = {
-        "a mask for each: uint8 class ids, 0 = background, 255 = ignore": bool(spec.classes),
+        "a mask for each: uint8 class ids, 0 = background, 255 = ignore": bool(spec.classes) and spec.labels == "masks",
+        "boxes for each: left, top, right, bottom in pixels from the upper left corner, and the class id from 1 on": (
+            spec.labels == "boxes"
+        ),
+        "a class for each: the column class_id of the index, from 1 on": spec.labels == "image",
         "a direction of gaze for each: pitch and yaw in radians, 0 and 0 into the camera, pitch positive upwards, yaw "
         "positive towards the left of the image": spec.gaze,
         f"{spec.keypoints} keypoints for each: x and y in pixels and visibility, 0 = unknown, 1 = hidden, 2 = seen": (
@@ -116,7 +145,9 @@ def labels_of(spec: DatasetSpec) -> str:
 def task_categories(spec: DatasetSpec) -> list[str]:
     """What dataset hubs call the tasks that the labels serve."""
     found = {
-        "image-segmentation": bool(spec.classes),
+        "image-segmentation": bool(spec.classes) and spec.labels == "masks",
+        "object-detection": spec.labels == "boxes",
+        "image-classification": spec.labels == "image",
         "keypoint-detection": bool(spec.keypoints),
         "depth-estimation": spec.depth,
     }

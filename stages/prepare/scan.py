@@ -25,7 +25,7 @@ class Facts:
     """What is kept of one image.
 
     row: columns of the table. digest: of size and pixels. thumbnail: (16 * 16 * C,) uint8 block means.
-    shows: (K,) bool, whether the mask holds each class.
+    shows: (K,) bool, whether the mask, the boxes or the image itself hold each class.
     """
 
     row: dict[str, Any]
@@ -118,7 +118,13 @@ def facts_of(pixels: Pixels, spec: DatasetSpec) -> Facts:
         "unknown_pixels": float(unknown) if mask is not None else np.nan,
     }
     digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
-    return Facts(row, digest, thumbnail(image), counts[: len(spec.strata)] > 0)
+    return Facts(row, digest, thumbnail(image), (counts[: len(spec.strata)] > 0) | named_classes(pixels, spec))
+
+
+def named_classes(pixels: Pixels, spec: DatasetSpec) -> np.ndarray:
+    """(K,) bool: the classes of the boxes and of the image as a whole."""
+    ids = [] if pixels.boxes is None else pixels.boxes[:, 4].tolist()
+    return np.isin(np.arange(len(spec.strata)), [*ids, *([] if pixels.class_id is None else [pixels.class_id])])
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:

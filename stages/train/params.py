@@ -1,8 +1,9 @@
 """The section `train` of params.yaml."""
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stages.common.affine import AffineParams
 from stages.common.params import Params
@@ -74,16 +75,61 @@ class KeypointParams(Params):
     """Distances for which that share is reported too."""
 
 
+class ClassifierParams(Params):
+    """Size of the classifier."""
+
+    width: int = Field(default=32, ge=4, le=512)
+    """Channels of the first block; they double at each pooling."""
+    poolings: int = Field(default=3, ge=1, le=5)
+    """Times that the resolution is halved."""
+    dropout: float = Field(default=0.25, ge=0, lt=1)
+    """Share of the features that a training step leaves out before the last layer."""
+
+
+class DetectorParams(Params):
+    """Size of the detectors, and which boxes they report."""
+
+    width: int = Field(default=32, ge=8, le=512)
+    """Channels of the first layer of `ssd_small`; its feature maps have twice as many."""
+    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(0.15, 0.3, 0.6), min_length=1, max_length=4
+    )
+    """Of `ssd_small`: side of the square default boxes of each feature map, as a share of the image's shorter side. The
+    first map has a place every 4 pixels, each further one half as many along each side."""
+    aspects: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(1.0, 2.0, 0.5), min_length=1)
+    """Of `ssd_small`: width divided by height of the default boxes."""
+    side: int = Field(default=320, ge=32, le=1333)
+    """Of `fasterrcnn`: pixels of the shorter side that images are scaled to; its anchors have 32 to 512 pixels."""
+    score_threshold: float = Field(default=0.01, ge=0, lt=1)
+    """Boxes with a lower score are not reported."""
+    nms_iou: float = Field(default=0.45, gt=0, le=1)
+    """Of two boxes of one class that overlap by more than this, the one with the lower score is dropped."""
+    most: int = Field(default=100, ge=1, le=100)
+    """Boxes reported of one image, at most; the mean average precision of COCO looks at 100."""
+    shown_from: float = Field(default=0.3, ge=0, le=1)
+    """Boxes with a lower score are left out of pictures."""
+
+    @field_validator("scales")
+    @classmethod
+    def _growing(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if any(later <= earlier for earlier, later in pairwise(scales)):
+            raise ValueError("each scale must be larger than the one before")
+        return scales
+
+
 class TrainParams(Params):
     """The target model: every recipe trains it with the same budget, augmentation and selection."""
 
     target: str = "auto"
-    """`unet`, `deeplabv3`, `gaze_cnn`, `hourglass`, or `auto`: the gaze network for data with gaze, the hourglass for
-    keypoints without classes, else the U-Net below 128 pixels of height or width and DeepLab-V3 from there on."""
+    """`unet`, `deeplabv3`, `gaze_cnn`, `hourglass`, `classifier`, `ssd_small`, `ssd300`, `fasterrcnn`, or `auto`: the
+    gaze network for data with gaze, the hourglass for keypoints without classes, the classifier for classes of images,
+    the small SSD for boxes, else the U-Net below 128 pixels of height or width and DeepLab-V3 from there on."""
     unet: UNetParams = UNetParams()
     deeplab: DeepLabParams = DeepLabParams()
     hourglass: HourglassParams = HourglassParams()
     keypoints: KeypointParams = KeypointParams()
+    classifier: ClassifierParams = ClassifierParams()
+    detector: DetectorParams = DetectorParams()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)
     """One model each; the shared seed is added."""
     steps: int = Field(default=600, ge=1)
@@ -101,7 +147,7 @@ class TrainParams(Params):
     dice: float = Field(default=1.0, ge=0)
     """Weight of the Dice loss beside the cross-entropy, whose weight is 1."""
     class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs a class by the inverse root of its share of the training pixels."""
+    """`balanced` weighs a class by the inverse root of its share of the training pixels, or images for a classifier."""
     ema: float = Field(default=0.98, ge=0, lt=1)
     """Decay a step of the moving average of the weights that is validated and kept; 0 keeps the weights themselves."""
     augment: AugmentParams = AugmentParams()

@@ -7,7 +7,8 @@ import pandas as pd
 
 from stages.common.spec import DatasetSpec
 from stages.validate.alignment import REACH
-from stages.validate.facts import WHITE_NOISE, class_column
+from stages.validate.annotations import class_column
+from stages.validate.facts import WHITE_NOISE
 from stages.validate.params import ValidateParams
 
 Range = tuple[float, float]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from stages.common.spec import IGNORE, DatasetSpec
 from stages.validate.alignment import alignment
+from stages.validate.annotations import annotation_facts, class_column
 from stages.validate.neighbours import Nearest, nearest, reduce
 from stages.validate.reading import JudgedSet
 from stages.validate.regions import regions
@@ -62,11 +63,6 @@ def label_facts(masks: np.ndarray, spec: DatasetSpec) -> dict[str, np.ndarray]:
     }
 
 
-def class_column(index: int) -> str:
-    """Name of the column that says whether class `index` is in a label."""
-    return f"has_class_{index}"
-
-
 def pixel_facts(samples: JudgedSet, spec: DatasetSpec) -> pd.DataFrame:
     """The facts that need no other sample: format, range, contrast, noise, label, alignment, digest."""
     copied = {name: samples.index[name] for name in INDEX_COLUMNS if name in samples.index}
@@ -75,6 +71,7 @@ def pixel_facts(samples: JudgedSet, spec: DatasetSpec) -> pd.DataFrame:
     pixels = pd.concat(measured, ignore_index=True)
     for column in pixels.columns.difference(list(IMAGE_COLUMNS)):
         pixels[column] = pixels[column].where(samples.has_mask)
+    pixels = pixels.assign(**annotation_facts(samples, spec))
     for name in ("label_iou", "label_shift_px"):
         copied.setdefault(name, pd.Series(np.nan, index=samples.index.index))
     return pd.DataFrame({**copied, "well_formed": samples.well_formed.astype(np.float64)}).join(pixels)
@@ -106,9 +103,11 @@ def genuine_reals(samples: JudgedSet, reference: JudgedSet) -> np.ndarray:
     return found
 
 
-def _pairs(samples: JudgedSet, positions: np.ndarray) -> list[tuple[str, str]]:
+def _pairs(samples: JudgedSet, positions: np.ndarray) -> list[tuple[str, ...]]:
     images, masks = samples.images[positions], samples.masks[positions]
-    return list(zip(pixel_digests(images), pixel_digests(masks), strict=True))
+    boxes = [samples.boxes[i].tobytes().hex() if samples.boxes else "" for i in positions]
+    classes = [str(samples.class_ids[i]) if len(samples.class_ids) else "" for i in positions]
+    return list(zip(pixel_digests(images), pixel_digests(masks), boxes, classes, strict=True))
 
 
 def duplicate_facts(samples: JudgedSet, digests: pd.Series) -> dict[str, np.ndarray | pd.Series]:

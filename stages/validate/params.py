@@ -19,6 +19,9 @@ class SeverityParams(Params):
     unique_keys: Severity = "critical"
     pixel_format: Severity = "critical"
     known_classes: Severity = "critical"
+    boxes_inside: Severity = "critical"
+    boxes_with_area: Severity = "critical"
+    image_has_class: Severity = "critical"
     genuine_reals: Severity = "critical"
     valid_uncertainty: Severity = "critical"
     label_not_empty: Severity = "critical"
@@ -53,6 +56,9 @@ class MaxShareParams(Params):
     unique_keys: Share = 0.0
     pixel_format: Share = 0.0
     known_classes: Share = 0.0
+    boxes_inside: Share = 0.0
+    boxes_with_area: Share = 0.0
+    image_has_class: Share = 0.0
     genuine_reals: Share = 0.0
     valid_uncertainty: Share = 0.0
     label_not_empty: Share = 0.25

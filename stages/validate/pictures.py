@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from stages.common.pictures import as_rgb, grid, overlay
+from stages.common.pictures import as_rgb, grid, with_labels
 
 COLUMNS = 16
 CAPTION_HEIGHT = 14  # the height of Pillow's default font with a margin
@@ -44,11 +44,20 @@ def pairs(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
 
 
 def quarantine_picture(
-    images: np.ndarray, masks: np.ndarray, keys: pd.Series, quarantine: pd.DataFrame, classes: int, most: int
+    images: np.ndarray,
+    masks: np.ndarray,
+    keys: pd.Series,
+    quarantine: pd.DataFrame,
+    classes: int,
+    most: int,
+    boxes: Sequence[np.ndarray] | None = None,
+    class_ids: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Rejected samples, image over overlay, grouped by their first reason; `most` are shared out among the reasons.
+    """Rejected samples, each over the same with its label, grouped by their first reason; `most` are shared out among
+    the reasons.
 
-    images: (N, H, W, C) uint8, masks: (N, H, W), keys: (N,). quarantine: columns key and reasons.
+    images: (N, H, W, C) uint8, masks: (N, H, W), keys: (N,). quarantine: columns key and reasons. boxes, class_ids: as
+    `with_labels` takes them.
     """
     if quarantine.empty:
         return captioned(np.full((1, MIN_WIDTH, 3), 255, np.uint8), "No sample is in quarantine.")
@@ -58,10 +67,11 @@ def quarantine_picture(
     blocks = []
     for reason, group in groups:
         chosen = positions[group["key"].head(share)].to_numpy()
-        tinted = overlay(images[chosen], masks[chosen], classes)
-        blocks.append(
-            captioned(pairs(images[chosen], tinted), f"{reason} (as first reason): {len(group)}, {len(chosen)} shown")
-        )
+        some = None if boxes is None else [boxes[position] for position in chosen]
+        ids = None if class_ids is None else class_ids[chosen]
+        labelled = with_labels(images[chosen], masks[chosen], None, None, classes, 1, some, ids)
+        text = f"{reason} (as first reason): {len(group)}, {len(chosen)} shown"
+        blocks.append(captioned(pairs(images[chosen], labelled), text))
     return stacked(blocks)
 
 

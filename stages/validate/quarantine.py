@@ -9,7 +9,16 @@ import pandas as pd
 from stages.validate.judging import Result
 
 # A user's real images are the reference and the training images: only facts that no correct label can break count.
-JUDGED_IN_REALS = ("key", "shard", "recipe", "source_id", "well_formed", "unknown_pixels", "genuine_real")
+CERTAIN = (
+    "unknown_pixels",
+    "genuine_real",
+    "unknown_boxes",
+    "boxes_outside",
+    "boxes_without_area",
+    "missing_class",
+    "unknown_class",
+)
+JUDGED_IN_REALS = ("key", "shard", "recipe", "source_id", "well_formed", *CERTAIN)
 
 
 def judged_facts(facts: pd.DataFrame, real: np.ndarray) -> pd.DataFrame:
@@ -21,7 +30,7 @@ def judged_facts(facts: pd.DataFrame, real: np.ndarray) -> pd.DataFrame:
     for column in judged.columns.difference(list(JUDGED_IN_REALS)):
         hidden = malformed if column.startswith("has_class_") else malformed | real
         judged[column] = judged[column].mask(hidden)
-    judged.loc[malformed, ["unknown_pixels", "genuine_real"]] = np.nan
+    judged.loc[malformed, judged.columns.intersection(list(CERTAIN))] = np.nan
     judged.loc[facts["exact_duplicate_of"].notna(), "near_sample_distance"] = np.nan
     return judged
 

@@ -1,6 +1,6 @@
 """Reading a set without trust: what is malformed is marked, not believed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from stages.common.spec import DatasetSpec
 class JudgedSet:
     """A set as it was stored.
 
-    images: (N, H, W, C) uint8 and masks: (N, H, W) uint8, zeros where a sample is malformed. has_mask: (N,) bool; only
-    data with a gaze may go without. well_formed: (N,) bool, False where the image or a label is missing, or of another
-    type or size than the spec's. index: N rows, in the order of the shards.
+    images: (N, H, W, C) uint8 and masks: (N, H, W) uint8, zeros where a sample is malformed. has_mask: (N,) bool; data
+    with a gaze, boxes or classes of images may go without. well_formed: (N,) bool, False where the image or a label is
+    missing, or of another type or size than the spec's. index: N rows, in the order of the shards. boxes: N arrays
+    (K, 5) of data that has boxes, empty where a sample is malformed. class_ids: (N,) of data that has classes of
+    images, nan for none.
     """
 
     images: np.ndarray
@@ -25,6 +27,8 @@ class JudgedSet:
     has_mask: np.ndarray
     well_formed: np.ndarray
     index: pd.DataFrame
+    boxes: tuple[np.ndarray, ...] = ()
+    class_ids: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -61,30 +65,46 @@ def _judged(samples: list[Sample], index: pd.DataFrame, spec: DatasetSpec) -> Ju
     images = np.zeros((len(samples), *spec.size, spec.channels), np.uint8)
     masks = np.zeros((len(samples), *spec.size), np.uint8)
     good = np.array([is_well_formed(sample, spec) for sample in samples])
-    has_mask = np.array([sample.mask is not None or not spec.gaze for sample in samples])
+    has_mask = np.array([sample.mask is not None or needs_mask(spec) for sample in samples])
     for position, sample in enumerate(samples):
         if good[position]:
             images[position] = sample.image
             masks[position] = 0 if sample.mask is None else sample.mask
-    return JudgedSet(images, masks, has_mask, good, index.reset_index(drop=True))
+    boxes: tuple[np.ndarray, ...] = ()
+    if spec.labels == "boxes":
+        pairs = zip(samples, good, strict=True)
+        boxes = tuple(s.boxes if fine and s.boxes is not None else np.zeros((0, 5), np.float32) for s, fine in pairs)
+    class_ids = np.array([np.nan if s.class_id is None else s.class_id for s in samples], np.float64)
+    return JudgedSet(images, masks, has_mask, good, index.reset_index(drop=True), boxes, class_ids)
 
 
 def is_well_formed(sample: Sample, spec: DatasetSpec) -> bool:
     """Whether the image and the labels that the spec asks for are there, of its size and of the right type."""
-    return (
-        _is_bytes(sample.image, (*spec.size, spec.channels)) and _mask_fits(sample, spec) and _gaze_fits(sample, spec)
-    )
+    fits = _mask_fits(sample, spec) and _gaze_fits(sample, spec) and _boxes_fit(sample, spec)
+    return _is_bytes(sample.image, (*spec.size, spec.channels)) and fits
+
+
+def needs_mask(spec: DatasetSpec) -> bool:
+    """Whether every sample must have a mask."""
+    return spec.labels == "masks" and not spec.gaze
 
 
 def _mask_fits(sample: Sample, spec: DatasetSpec) -> bool:
     if sample.mask is None:
-        return spec.gaze
+        return not needs_mask(spec)
     return _is_bytes(sample.mask, spec.size)
 
 
 def _gaze_fits(sample: Sample, spec: DatasetSpec) -> bool:
     gaze = sample.gaze
     return not spec.gaze or bool(gaze is not None and gaze.shape == (2,) and np.isfinite(gaze).all())
+
+
+def _boxes_fit(sample: Sample, spec: DatasetSpec) -> bool:
+    if spec.labels != "boxes":
+        return True
+    boxes = sample.boxes
+    return bool(boxes is not None and boxes.ndim == 2 and boxes.shape[1] == 5 and np.isfinite(boxes).all())
 
 
 def _is_bytes(pixels: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -95,4 +115,6 @@ def unlabelled(samples: SampleSet) -> JudgedSet:
     """Images without labels as a reference for what real images look like."""
     images = samples.images
     none = np.zeros(len(images), bool)
-    return JudgedSet(images, np.zeros(images.shape[:3], np.uint8), none, ~none, samples.index)
+    boxes = tuple(np.zeros((0, 5), np.float32) for _ in images)
+    class_ids = np.full(len(images), np.nan)
+    return JudgedSet(images, np.zeros(images.shape[:3], np.uint8), none, ~none, samples.index, boxes, class_ids)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.common.spec import DatasetSpec
+from stages.validate.annotations import class_column
 from stages.validate.bounds import Bounds
-from stages.validate.facts import class_column
 from stages.validate.params import ValidateParams
 
 REQUIRED_COLUMNS = ("key", "shard", "recipe", "source_id", "uncertainty")
@@ -53,15 +53,15 @@ def sample_suite(bounds: Bounds, spec: DatasetSpec, params: ValidateParams) -> l
     """What is asked of the samples and of their mixture. Values that are missing (null) are not judged."""
     write = Writer(params)
     return [
-        *file_expectations(write),
+        *file_expectations(write, spec),
         *image_expectations(write, bounds),
-        *label_expectations(write, bounds),
+        *label_expectations(write, bounds, spec),
         *copy_expectations(write, bounds),
         *class_expectations(write, bounds, spec),
     ]
 
 
-def file_expectations(write: Writer) -> list[Any]:
+def file_expectations(write: Writer, spec: DatasetSpec) -> list[Any]:
     """The set is what it says it is: one broken sample means a broken program."""
     exists, unique = "ExpectColumnToExist", "ExpectColumnValuesToBeUnique"
     says = "A sample that says it is real is one of the labelled real images, with its label."
@@ -69,20 +69,45 @@ def file_expectations(write: Writer) -> list[Any]:
         *(write.whole("index_columns", f"The index has a column {c}.", exists, c, column=c) for c in REQUIRED_COLUMNS),
         write.sample("unique_keys", "No two samples have the same key.", unique, "key"),
         write.between("pixel_format", "Image and label are 8 bit and of the data set's size.", "well_formed", 1, None),
-        write.between("known_classes", "Every labelled pixel is of a known class.", "unknown_pixels", None, 0),
+        *class_id_expectations(write, spec),
         write.between("genuine_reals", says, "genuine_real", 1, None),
         write.between("valid_uncertainty", "The uncertainty is a number from 0 on.", "valid_uncertainty", 1, None),
     ]
 
 
-def label_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+def class_id_expectations(write: Writer, spec: DatasetSpec) -> list[Any]:
+    """What must hold for the ids, and the boxes, of the kind of labels that the data set has."""
+    if spec.labels == "boxes":
+        return [
+            write.between("known_classes", "Every box is of a known class.", "unknown_boxes", None, 0),
+            write.between("boxes_inside", "Every box lies within its image.", "boxes_outside", None, 0),
+            write.between("boxes_with_area", "Every box has an area.", "boxes_without_area", None, 0),
+        ]
+    if spec.labels == "image":
+        return [
+            write.between("known_classes", "The class of every image is known.", "unknown_class", None, 0),
+            write.between("image_has_class", "Every image has a class.", "missing_class", None, 0),
+        ]
+    return [write.between("known_classes", "Every labelled pixel is of a known class.", "unknown_pixels", None, 0)]
+
+
+def label_expectations(write: Writer, bounds: Bounds, spec: DatasetSpec) -> list[Any]:
     """The label marks something, where the image shows it, about as real labels do."""
+    agree = "The ensemble agrees on the label: the sample is no outlier in uncertainty."
+    by_kind = {"masks": mask_expectations, "boxes": box_expectations}
+    return [
+        *(by_kind[spec.labels](write, bounds) if spec.labels in by_kind else ()),
+        write.between("usual_uncertainty", agree, "uncertainty", 0, bounds.uncertainty),
+    ]
+
+
+def mask_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+    """What is asked of masks alone."""
     in_place = "The label lies on its image: it would not fit better a few pixels away."
     aligned = "The borders of the label follow the edges of the image about as well as in real samples."
     kept = "Refining left the label in place: a segmenter finds about the same before and after."
     unmoved = "Refining did not shift the label: what the segmenter finds has the same centre, within a few pixels."
     region = "The largest region, in pixels, is about as large as in real labels."
-    agree = "The ensemble agrees on the label: the sample is no outlier in uncertainty."
     return [
         write.between("label_not_empty", "The label marks something.", "labelled_pixels", bounds.labelled_pixels, None),
         write.between("label_in_place", in_place, "shift_px", 0, bounds.shift_px),
@@ -93,7 +118,19 @@ def label_expectations(write: Writer, bounds: Bounds) -> list[Any]:
         write.between("usual_region_count", "About as many regions as in real labels.", "regions", 0, bounds.regions),
         write.between("usual_region_size", region, "largest_region", *bounds.largest_region),
         write.between("usual_foreground", "About as much is labelled.", "foreground_share", *bounds.foreground_share),
-        write.between("usual_uncertainty", agree, "uncertainty", 0, bounds.uncertainty),
+    ]
+
+
+def box_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+    """What is asked of boxes alone."""
+    some = "Every image has a box, where all real ones have."
+    covered = "Boxes cover about as much of the image as in real samples."
+    largest = "The largest box, in pixels, is about as large as in real samples."
+    return [
+        write.between("label_not_empty", some, "labelled_pixels", bounds.labelled_pixels, None),
+        write.between("usual_region_count", "About as many boxes as in real samples.", "regions", 0, bounds.regions),
+        write.between("usual_region_size", largest, "largest_region", *bounds.largest_region),
+        write.between("usual_foreground", covered, "foreground_share", *bounds.foreground_share),
     ]
 
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from stages.common.paths import publish
 from stages.common.pictures import save_png
 from stages.common.spec import DatasetSpec
@@ -31,8 +33,16 @@ def write_reports(
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         (folder / "validation.json").write_text(json.dumps([r.report() for r in outcome.results], indent=1))
         if pictures:
+            keys, classes = outcome.facts["key"], len(spec.classes)
             rejected = quarantine_picture(
-                samples.images, samples.masks, outcome.facts["key"], outcome.quarantine, len(spec.classes), pictures
+                samples.images,
+                samples.masks,
+                keys,
+                outcome.quarantine,
+                classes,
+                pictures,
+                samples.boxes if spec.labels == "boxes" else None,
+                np.nan_to_num(samples.class_ids).astype(int) if spec.labels == "image" else None,
             )
             save_png(folder / "pictures" / "quarantine.png", rejected)
             near = neighbours_picture(samples.images, outcome.facts, training.images, training.keys, pictures)

@@ -80,6 +80,8 @@ def test_metrics_picture_and_lists(root):
     metrics = json.loads(Path("reports/prepare/metrics.json").read_text())
     assert metrics == {
         "prepare/simulated": 0,
+        "prepare/foregrounds": 0,
+        "prepare/backgrounds": 0,
         "prepare/bad_files": 1,
         "prepare/duplicates_exact": 1,
         "prepare/duplicates_near": 0,

@@ -41,11 +41,13 @@ class GazeFormat(Params):
 
 
 class DatasetYaml(Params):
-    """The whole file. classes: names by id, the background first."""
+    """The whole file. classes: names by id, the background first. labels: what they are classes of: pixels (`masks`),
+    `boxes`, or whole images (`image`)."""
 
     name: str
     image: ImageFormat
     classes: tuple[str, ...] = ()
+    labels: Literal["masks", "boxes", "image"] = "masks"
     keypoints: KeypointFormat | None = None
     gaze: GazeFormat | None = None
 
@@ -56,7 +58,8 @@ def read_dataset_yaml(path: Path) -> DatasetYaml:
         raise UserError(f"{path}: no such file; describe the data there: name, image: {{size, channels}}, classes")
     found = parse(DatasetYaml, read_yaml(path), path, "")
     classes = found.classes
-    if not 2 <= len(classes) <= IGNORE and not (found.gaze and not classes):
+    unnamed = found.gaze is not None and not classes and found.labels == "masks"
+    if not 2 <= len(classes) <= IGNORE and not unnamed:
         raise UserError(
             f"{path}: classes: {len(classes)} named; name the background first, then 1 to {IGNORE - 1}, or leave the "
             "key out where images have a gaze and no masks"
@@ -75,5 +78,6 @@ def spec_of(found: DatasetYaml) -> DatasetSpec:
         size=image.size,
         channels=image.channels,
         classes=found.classes,
+        labels=found.labels,
         gaze=found.gaze is not None,
     )

@@ -1,5 +1,5 @@
-"""A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and their labels: masks/ where
-classes are named, labels.csv where there is a gaze."""
+"""A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and their labels: masks/,
+annotations.json or labels.csv where pixels, boxes or images have classes, labels.csv where there is a gaze."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,11 @@ from stages.common.spec import DatasetSpec
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import read_image, read_mask
 from stages.prepare.records import Pixels, Record, Source, group_of
+from stages.prepare.sources import box_json
+from stages.prepare.sources.class_csv import class_of, read_classes
 from stages.prepare.sources.dataset_yaml import DatasetYaml, read_dataset_yaml, spec_of
-from stages.prepare.sources.gaze_csv import NAME, gaze_of, read_gaze
+from stages.prepare.sources.gaze_csv import gaze_of, read_gaze
+from stages.prepare.sources.tables import NAME
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -72,20 +75,29 @@ def pool_records(folder: Path, pool: str, described: DatasetYaml, params: Prepar
 
 @dataclass(frozen=True)
 class Labels:
-    """Where the labels of a pool are. masks: their folder. gaze: by file name, from the table `listed_in`."""
+    """The labels of a pool. masks: their folder. gaze, classes, boxes: by file name. pool: its folder, with
+    the tables that list them."""
 
     masks: Path | None
     gaze: Mapping[str, np.ndarray] | None
-    listed_in: Path
+    classes: Mapping[str, int] | None
+    boxes: Mapping[str, np.ndarray] | None
+    pool: Path
 
     @classmethod
     def beside(cls, images: Path, described: DatasetYaml, stems: set[str]) -> "Labels":
         """The labels beside a folder `images/`. Raises UserError for a mask without an image or an unreadable table."""
-        masks = images.parent / "masks" if described.classes else None
+        pool, kind, spec = images.parent, described.labels, spec_of(described)
+        masks = pool / "masks" if described.classes and kind == "masks" else None
         if masks is not None:
             _refuse_orphans(masks, stems)
-        table = images.parent / NAME
-        return cls(masks, read_gaze(table, described.gaze) if described.gaze else None, table)
+        return cls(
+            masks,
+            read_gaze(pool / NAME, described.gaze) if described.gaze else None,
+            read_classes(pool / NAME, spec) if kind == "image" else None,
+            box_json.read_boxes(pool / box_json.NAME, spec) if kind == "boxes" else None,
+            pool,
+        )
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -109,14 +121,16 @@ def _refuse_orphans(masks: Path, stems: set[str]) -> None:
 
 
 def read_labelled(path: Path, labels: Labels | None, spec: DatasetSpec, any_size: bool) -> Pixels:
-    """One image and, where there are labels, its mask of the same size and its gaze."""
+    """One image and, where there are labels, its mask of the same size, its boxes, its class and its gaze."""
     image = read_image(path, spec, any_size)
     if labels is None:
         return Pixels(image)
     height, width = image.shape[:2]
-    masks, gaze = labels.masks, labels.gaze
+    masks, gaze, boxes, classes = labels.masks, labels.gaze, labels.boxes, labels.classes
     return Pixels(
         image,
         None if masks is None else read_mask(masks / f"{path.stem}.png", (height, width), len(spec.classes)),
-        gaze=None if gaze is None else gaze_of(path, gaze, labels.listed_in),
+        gaze=None if gaze is None else gaze_of(path, gaze, labels.pool / NAME),
+        boxes=None if boxes is None else box_json.boxes_of(path, boxes, labels.pool / box_json.NAME, (height, width)),
+        class_id=None if classes is None else class_of(path, classes, labels.pool / NAME),
     )

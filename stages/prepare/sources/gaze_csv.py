@@ -8,9 +8,7 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.prepare.sources.dataset_yaml import GazeFormat
-
-FILE = "file"
-NAME = "labels.csv"
+from stages.prepare.sources.tables import FILE, read_table
 
 
 def read_gaze(path: Path, described: GazeFormat) -> Mapping[str, np.ndarray]:
@@ -19,18 +17,8 @@ def read_gaze(path: Path, described: GazeFormat) -> Mapping[str, np.ndarray]:
     Raises UserError when the table is missing or unreadable, lacks a column, names a file twice, or holds what is no
     number or no angle.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; dataset.yaml says that images have a gaze, so list it there")
-    try:
-        table = pd.read_csv(path, dtype={FILE: str}, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())})") from error
-    for column in (FILE, *described.columns):
-        if column not in table:
-            raise UserError(f"{path}: no column {column}; it has {', '.join(map(str, table.columns))}")
-    files = table[FILE].astype(str)
-    if files.duplicated().any():
-        raise UserError(f"{path}: {files[files.duplicated()].iloc[0]} is listed twice")
+    table = read_table(path, described.columns, "dataset.yaml says that images have a gaze, so list it there")
+    files = table[FILE]
     angles = table[list(described.columns)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     if described.unit == "degree":
         _warn_if_tiny(path, angles)

@@ -12,14 +12,28 @@ from stages.common.tensors import to_images
 from stages.common.weights import load_into, load_weights
 from stages.train.params import TrainParams
 from stages.train.targets.base import Target
+from stages.train.targets.classifier import ClassifierTarget
 from stages.train.targets.deeplab import DeepLabTarget
 from stages.train.targets.gaze import GazeTarget
 from stages.train.targets.hourglass import HourglassTarget
+from stages.train.targets.ssd import SmallSSDTarget
+from stages.train.targets.torchvision_detectors import FasterRCNNTarget, SSD300Target
 from stages.train.targets.unet import UNetTarget
 
 TARGETS: dict[str, type[Target]] = {
-    target.name: target for target in (UNetTarget, DeepLabTarget, GazeTarget, HourglassTarget)
+    target.name: target
+    for target in (
+        UNetTarget,
+        DeepLabTarget,
+        GazeTarget,
+        HourglassTarget,
+        ClassifierTarget,
+        SmallSSDTarget,
+        SSD300Target,
+        FasterRCNNTarget,
+    )
 }
+OF_LABELS = {"image": ClassifierTarget.name, "boxes": SmallSSDTarget.name}
 DEEPLAB_FROM = 128
 
 
@@ -37,6 +51,8 @@ def suited(spec: DatasetSpec) -> str:
         return GazeTarget.name
     if spec.keypoints and not spec.classes:
         return HourglassTarget.name
+    if spec.labels in OF_LABELS:
+        return OF_LABELS[spec.labels]
     return DeepLabTarget.name if min(spec.size) >= DEEPLAB_FROM else UNetTarget.name
 
 

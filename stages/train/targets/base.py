@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from stages.common.samples import SampleSet
@@ -45,7 +46,7 @@ class Target(ABC):
     name: ClassVar[str]
     """What `train.target` of params.yaml calls it."""
     task: ClassVar[str]
-    """What kind of labels it learns: `segmentation`, `gaze`, `keypoints`."""
+    """What kind of labels it learns: `segmentation`, `gaze`, `keypoints`, `classification`, `detection`."""
     metric: ClassVar[Metric]
     """The score that selects the best weights and compares recipes."""
 
@@ -64,13 +65,20 @@ class Target(ABC):
     def warp(self, labels: Tensor, maps: Tensor) -> Tensor:
         """The labels of images that were sampled through (N, 2, 3) affine maps from output to input."""
 
+    def joined(self, first: Tensor, second: Tensor) -> Tensor:
+        """The labels of two sets of samples, one after the other."""
+        return torch.cat([first, second])
+
     def balance(self, labels: Tensor) -> Tensor | None:
         """Weights of the classes in the loss, from all training labels; None when all weigh the same."""
         return None
 
     @abstractmethod
-    def loss_terms(self, outputs: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
-        """The terms of the loss by name, each a mean over the batch; the loop minimises their sum."""
+    def loss_terms(self, outputs: Any, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
+        """The terms of the loss by name, each a mean over the batch; the loop minimises their sum.
+
+        outputs: what the network gives in training mode; `predict` gets what it gives in evaluation mode.
+        """
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from stages.common.errors import UserError
 from stages.train.targets.segmentation import SegmentationTarget
+from stages.train.targets.torchvision_models import torchvision_part
 
 
 class DeepLab(nn.Module):
@@ -11,13 +11,7 @@ class DeepLab(nn.Module):
 
     def __init__(self, classes: int, backbone: str) -> None:
         super().__init__()
-        try:
-            from torchvision.models import segmentation
-        except (ImportError, OSError, RuntimeError) as error:
-            raise UserError(
-                f"train.target deeplabv3 needs torchvision, which does not load here ({' '.join(str(error).split())}); "
-                "install the torch and torchvision of one release, or set train.target to unet"
-            ) from error
+        segmentation = torchvision_part("models.segmentation", "deeplabv3", "unet")
         build = getattr(segmentation, f"deeplabv3_{backbone}")
         self.network = build(weights=None, weights_backbone=None, num_classes=classes)
 

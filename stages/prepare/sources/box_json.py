@@ -1,0 +1,127 @@
+"""annotations.json beside images/: the boxes of every image, in the format of COCO."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from pydantic import ConfigDict
+
+from stages.common.errors import UserError
+from stages.common.params import Params, parse
+from stages.common.spec import DatasetSpec
+
+NAME = "annotations.json"
+TOLERANCE = 1.0  # pixels that a box may reach over the border, for tools round; it is clipped
+
+
+class Entry(Params):
+    """What is read of an entry; its other keys are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class CocoImage(Entry):
+    """An image that was looked at, whether or not it has a box."""
+
+    id: int
+    file_name: str
+
+
+class CocoCategory(Entry):
+    """A class."""
+
+    id: int
+    name: str
+
+
+class CocoBox(Entry):
+    """bbox: left, top, width, height in pixels. iscrowd: 1 for a box around a crowd that nobody has told apart."""
+
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    iscrowd: int = 0
+
+
+class Coco(Entry):
+    """The whole file."""
+
+    images: tuple[CocoImage, ...]
+    annotations: tuple[CocoBox, ...]
+    categories: tuple[CocoCategory, ...]
+
+
+def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, np.ndarray]:
+    """File name -> (K, 5) float32 left, top, right, bottom in pixels, class id; empty for an image without a box.
+
+    Boxes around crowds are left out. Raises UserError when the file is missing or no such JSON, names an image twice,
+    or has a box of an image or class that it or dataset.yaml does not name, or without area.
+    """
+    found = _parsed(path)
+    names = _image_names(found, path)
+    classes = _class_ids(found, spec, path)
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in names.values()}
+    for number, box in enumerate(found.annotations):
+        left, top, width, height = box.bbox
+        if box.image_id not in names or box.category_id not in classes:
+            key = "image_id" if box.image_id not in names else "category_id"
+            raise UserError(f"{path}: annotations.{number}.{key}: {getattr(box, key)} is listed nowhere in the file")
+        if width <= 0 or height <= 0:
+            raise UserError(f"{path}: annotations.{number}.bbox: {width:g} x {height:g} pixels is no area; remove it")
+        if not box.iscrowd:
+            row = (left, top, left + width, top + height, classes[box.category_id])
+            rows[names[box.image_id]].append(row)
+    return {name: np.array(some, np.float32).reshape(-1, 5) for name, some in rows.items()}
+
+
+def _parsed(path: Path) -> Coco:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; dataset.yaml says labels: boxes, so list them there, as COCO does")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({' '.join(str(error).split())})") from error
+    return parse(Coco, content, path, "")
+
+
+def _image_names(found: Coco, path: Path) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for image in found.images:
+        name = Path(image.file_name).name
+        if image.id in names or name in names.values():
+            raise UserError(f"{path}: images: {name} or its id {image.id} is listed twice; remove one of them")
+        names[image.id] = name
+    return names
+
+
+def _class_ids(found: Coco, spec: DatasetSpec, path: Path) -> dict[int, int]:
+    """Category id -> class id, by name. A category that no box has may be unknown to dataset.yaml."""
+    used = {box.category_id for box in found.annotations}
+    known = {spec.classes[index]: index for index in spec.foreground}
+    for category in found.categories:
+        if category.name not in known and category.id in used:
+            raise UserError(
+                f"{path}: categories: {category.name} is no class of dataset.yaml; known there: {', '.join(known)}"
+            )
+    return {category.id: known[category.name] for category in found.categories if category.name in known}
+
+
+def boxes_of(path: Path, table: Mapping[str, np.ndarray], listed_in: Path, size: tuple[int, int]) -> np.ndarray:
+    """The boxes (K, 5) of an image of `size` (height, width), clipped to it.
+
+    Raises UserError when the file does not list the image, or has a box that reaches out of it by more than a pixel.
+    """
+    if path.name not in table:
+        raise UserError(f"{listed_in}: images: {path.name} is not listed; list it, also without a box, or remove it")
+    boxes = table[path.name]
+    limits = np.array([size[1], size[0], size[1], size[0]], np.float32)
+    clipped = np.clip(boxes[:, :4], 0, limits)
+    wrong = (np.abs(clipped - boxes[:, :4]) > TOLERANCE).any(axis=1) | (clipped[:, 2:] <= clipped[:, :2]).any(axis=1)
+    if wrong.any():
+        left, top, right, bottom = boxes[wrong][0, :4]
+        raise UserError(
+            f"{listed_in}: {path.name}: the box from {left:g}, {top:g} to {right:g}, {bottom:g} reaches out of the "
+            f"image of {size[1]} x {size[0]} pixels; correct it"
+        )
+    return np.concatenate([clipped, boxes[:, 4:]], axis=1)

@@ -1,0 +1,130 @@
+"""A folder whose images have boxes: dataset.yaml with labels: boxes, annotations.json beside images/."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from stages.common.errors import UserError
+from stages.common.pictures import palette
+from stages.prepare.params import PrepareParams
+from stages.prepare.report import labelled_picture
+from stages.prepare.scan import scan
+from stages.prepare.sources import open_source
+
+CATEGORIES = [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]
+BOXES = [
+    {"image_id": 10, "category_id": 3, "bbox": [2, 3, 4, 5], "area": 20, "iscrowd": 0},
+    {"image_id": 10, "category_id": 7, "bbox": [0.5, 0, 10, 2.5]},
+    {"image_id": 11, "category_id": 7, "bbox": [8, 8, 4, 4]},
+]
+
+
+def write_pets(root, boxes=BOXES, names=("l0.png", "l1.png", "l2.png"), **description):
+    """Three labelled images, the last one without a box, and two without labels; returns the params."""
+    random = np.random.default_rng(0)
+    for folder, count in (("unlabeled", 2), ("labeled/images", 3)):
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            pixels = random.integers(0, 256, (12, 20)).astype(np.uint8)
+            Image.fromarray(pixels).save(root / folder / f"{folder[0]}{number}.png")
+    images = [{"id": 10 + i, "file_name": f"images/{name}", "height": 12, "width": 20} for i, name in enumerate(names)]
+    content = {"info": {}, "images": images, "annotations": boxes, "categories": CATEGORIES}
+    (root / "labeled" / "annotations.json").write_text(json.dumps(content))
+    described = {"name": "pets", "image": {"size": [12, 20], "channels": 1}, "classes": ["nothing", "dog", "cat"]}
+    (root / "dataset.yaml").write_text(yaml.safe_dump(described | {"labels": "boxes"} | description))
+    return PrepareParams(source="folder", path=root)
+
+
+def refused(params: PrepareParams) -> str:
+    with pytest.raises(UserError) as error:
+        scan(open_source(params), quarantine=False)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def changed(**change):
+    return [*BOXES[:2], BOXES[2] | change]
+
+
+def test_boxes_become_corners_with_the_class_ids_of_dataset_yaml(tmp_path):
+    source = open_source(write_pets(tmp_path))
+    assert (source.spec.labels, source.spec.classes) == ("boxes", ("nothing", "dog", "cat"))
+    pixels = [record.read() for record in source.records]
+    assert [p.boxes is None for p in pixels] == [True, True, False, False, False]
+    assert pixels[2].boxes.tolist() == [[2, 3, 6, 8, 1], [0.5, 0, 10.5, 2.5, 2]]
+    assert pixels[3].boxes.tolist() == [[8, 8, 12, 12, 2]]
+    assert pixels[4].boxes.shape == (0, 5)
+    assert pixels[2].boxes.dtype == np.float32
+    assert all(p.mask is None for p in pixels)
+
+
+def test_images_are_stratified_by_the_classes_of_their_boxes(tmp_path):
+    shows = scan(open_source(write_pets(tmp_path)), quarantine=False).shows
+    assert shows[2:].tolist() == [[False, True, True], [False, False, True], [False, False, False]]
+
+
+def test_boxes_are_resized_with_their_image(tmp_path):
+    params = write_pets(tmp_path).model_copy(update={"resize": (24, 30)})
+    boxes = open_source(params).records[2].read().boxes
+    assert boxes[0].tolist() == [3, 6, 9, 16, 1]
+
+
+def test_a_box_that_reaches_out_by_a_rounding_error_is_clipped(tmp_path):
+    params = write_pets(tmp_path, changed(bbox=[-0.4, 8, 20.9, 4.5]))
+    assert open_source(params).records[3].read().boxes[0].tolist() == [0, 8, 20, 12, 2]
+
+
+def test_boxes_around_crowds_are_left_out(tmp_path):
+    assert len(open_source(write_pets(tmp_path, changed(iscrowd=1))).records[3].read().boxes) == 0
+
+
+@pytest.mark.parametrize(
+    ("boxes", "sentence"),
+    [
+        (changed(bbox=[8, 8, 0, 4]), "annotations.2.bbox: 0 x 4 pixels is no area; remove it"),
+        (
+            changed(bbox=[18, 8, 8, 4]),
+            "l1.png: the box from 18, 8 to 26, 12 reaches out of the image of 20 x 12 pixels",
+        ),
+        (changed(bbox=[8, 8, 4]), "annotations.2.bbox.3: field required"),
+        (changed(bbox=[8, 8, "x", 4]), "annotations.2.bbox.2: input should be a valid number"),
+        (changed(image_id=99), "annotations.2.image_id: 99 is listed nowhere in the file"),
+        (changed(category_id=99), "annotations.2.category_id: 99 is listed nowhere in the file"),
+    ],
+)
+def test_a_wrong_box_is_refused_in_a_sentence(tmp_path, boxes, sentence):
+    assert sentence in refused(write_pets(tmp_path, boxes))
+
+
+def test_an_unknown_class_is_refused(tmp_path):
+    params = write_pets(tmp_path, classes=["nothing", "dog", "bird"])
+    assert "categories: cat is no class of dataset.yaml; known there: dog, bird" in refused(params)
+
+
+def test_an_image_must_be_listed_once(tmp_path):
+    assert refused(write_pets(tmp_path / "a", names=("l0.png", "l1.png"))).endswith(
+        "images: l2.png is not listed; list it, also without a box, or remove it"
+    )
+    twice = write_pets(tmp_path / "b", names=("l0.png", "l1.png", "l1.png"))
+    assert "images: l1.png or its id 12 is listed twice" in refused(twice)
+
+
+def test_a_missing_or_broken_file_is_refused(tmp_path):
+    params, path = write_pets(tmp_path), tmp_path / "labeled" / "annotations.json"
+    path.write_text("{")
+    assert refused(params).startswith(f"{path}: not valid JSON (")
+    path.unlink()
+    assert refused(params).startswith(f"{path}: no such file; dataset.yaml says labels: boxes")
+
+
+def test_boxes_need_classes(tmp_path):
+    assert "classes: 1 named; name the background first" in refused(write_pets(tmp_path, classes=["nothing"]))
+
+
+def test_the_picture_shows_the_boxes(tmp_path):
+    found = [record.read() for record in open_source(write_pets(tmp_path)).records[2:]]
+    picture = labelled_picture(found, 3).reshape(-1, 3)
+    assert {tuple(colour) for colour in palette(3)[1:].tolist()} <= {tuple(colour) for colour in picture.tolist()}

@@ -1,0 +1,68 @@
+"""A folder whose images have a class: dataset.yaml with labels: image, labels.csv beside images/."""
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from stages.common.errors import UserError
+from stages.prepare.params import PrepareParams
+from stages.prepare.scan import scan
+from stages.prepare.sources import open_source
+
+
+def write_fruit(root, rows="l0.png,pear\nl1.png, 7\nl2.png,pear\n", **description):
+    """Three labelled images and two without labels; returns the params."""
+    random = np.random.default_rng(0)
+    for folder, count in (("unlabeled", 2), ("labeled/images", 3)):
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            pixels = random.integers(0, 256, (12, 20)).astype(np.uint8)
+            Image.fromarray(pixels).save(root / folder / f"{folder[0]}{number}.png")
+    (root / "labeled" / "labels.csv").write_text("file,class\n" + rows)
+    described = {"name": "fruit", "image": {"size": [12, 20], "channels": 1}, "classes": ["nothing", "7", "pear"]}
+    (root / "dataset.yaml").write_text(yaml.safe_dump(described | {"labels": "image"} | description))
+    return PrepareParams(source="folder", path=root)
+
+
+def refused(params: PrepareParams) -> str:
+    with pytest.raises(UserError) as error:
+        scan(open_source(params), quarantine=False)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_every_labelled_image_has_the_id_of_its_class(tmp_path):
+    source = open_source(write_fruit(tmp_path))
+    assert source.spec.labels == "image"
+    pixels = [record.read() for record in source.records]
+    assert [p.class_id for p in pixels] == [None, None, 2, 1, 2]
+    assert all(p.mask is None and p.boxes is None for p in pixels)
+    shows = scan(source, quarantine=False).shows
+    assert shows.tolist()[2:] == [[False, False, True], [False, True, False], [False, False, True]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("l0.png,pear\nl1.png,7\n", "l2.png is not listed; add its class or remove the image"),
+        ("l0.png,pear\nl0.png,7\nl2.png,7\n", "l0.png is listed twice"),
+        ("l0.png,pear\nl1.png,plum\nl2.png,7\n", "l1.png: plum is no class of dataset.yaml; known there: 7, pear"),
+        ("l0.png,pear\nl1.png,nothing\nl2.png,7\n", "l1.png: nothing is no class of dataset.yaml"),
+        ("l0.png,pear\nl1.png,\nl2.png,7\n", "l1.png: has no class; known there: 7, pear"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_a_sentence(tmp_path, rows, sentence):
+    assert sentence in refused(write_fruit(tmp_path, rows))
+
+
+def test_a_missing_table_or_column_is_refused(tmp_path):
+    params, path = write_fruit(tmp_path), tmp_path / "labeled" / "labels.csv"
+    path.write_text("file,kind\nl0.png,pear\n")
+    assert refused(params) == f"{path}: no column class; it has file, kind"
+    path.unlink()
+    assert refused(params).startswith(f"{path}: no such file; dataset.yaml says labels: image")
+
+
+def test_the_kind_of_labels_must_be_known(tmp_path):
+    assert "labels: input should be 'masks', 'boxes' or 'image'" in refused(write_fruit(tmp_path, labels="class"))
