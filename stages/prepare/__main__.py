@@ -1,8 +1,10 @@
-"""Take in the images and their labels, split them into unlabeled, labeled, val and test, and draw simulated ones.
+"""Take in the images and their labels, split them into unlabeled, labeled, val and test, draw simulated ones, and lay
+out cut-outs and backgrounds for compositing.
 
 Sets never share a group or a copy of an image, except that labelled images may also be among the unlabelled ones.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from stages.common.paths import publish
 from stages.common.spec import write_spec
 from stages.common.tracking import Tracker
 from stages.prepare.checks import check_incoming, image_table, set_table
+from stages.prepare.cutouts import background_records, foreground_records
+from stages.prepare.cutouts.checking import checked
 from stages.prepare.duplicates import find_copies
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import duplicates_table, metrics_of, print_counts
@@ -21,34 +25,40 @@ from stages.prepare.scan import scan as look_through
 from stages.prepare.simulators import simulated_source
 from stages.prepare.sources import open_source
 from stages.prepare.splits import Pile, choose_splits, require_images_for_classes
-from stages.prepare.writing import write_data, write_reports, write_simulated
+from stages.prepare.writing import write_data, write_extra, write_reports
 
 DATA = Path("data/prepare")
 REPORTS = Path("reports/prepare")
 
 
 def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
-    source = open_source(params)
+    source = open_source(params, shared.seed)
+    quarantine = params.bad_files == "quarantine"
     require_images_for_classes(params.labeled, len(source.spec.foreground))
-    scan = look_through(source, quarantine=params.bad_files == "quarantine")
-    simulated = simulated_source(params, source, shared.seed)
-    drawn = look_through(simulated, quarantine=params.bad_files == "quarantine")
-    refuse_constant(drawn)
+    scan = look_through(source, quarantine)
     copies = find_copies(scan.digests, scan.thumbnails, params.near_duplicate_rms)
     pools, groups = (np.array([getattr(r, name) for r in scan.records], dtype=str) for name in ("pool", "group"))
     pile = Pile(pools, groups, scan.shows, copies.pairs, source.spec.strata)
     splits = choose_splits(pile, params, shared.seed)
+    labeled = [scan.records[row] for row in splits["labeled"]]
+    simulated = simulated_source(params, source, shared.seed, labeled)
+    drawn = look_through(simulated, quarantine)
+    refuse_constant(drawn)
+    foregrounds = foreground_records(params, source, labeled)
+    cutouts = checked(foregrounds, background_records(params, source, shared.seed), source.spec, quarantine)
+    scan = replace(scan, bad=scan.bad + cutouts.bad)
+    extra = {"simulated": drawn.records, "foregrounds": cutouts.foregrounds, "backgrounds": cutouts.backgrounds}
     print_counts(source.spec, splits, scan.shows)
     images, sets = image_table(scan, splits), set_table(pile, splits, params)
     for warning in check_incoming(images, sets, source.spec):
         print(f"warning: {warning}")
     duplicates = duplicates_table(scan, copies, splits)
-    metrics = metrics_of(scan, duplicates, splits) | {"prepare/simulated": float(len(drawn.records))}
+    metrics = metrics_of(scan, duplicates, splits) | {f"prepare/{name}": float(len(extra[name])) for name in extra}
     with publish(DATA) as data, publish(REPORTS) as reports:
         write_data(data, scan, pile, splits, params.shard_size)
         write_spec(simulated.spec, data / "spec.json")
-        write_simulated(data, drawn, params.shard_size)
-        write_reports(reports, simulated.spec, scan, drawn, splits["labeled"], metrics, duplicates)
+        write_extra(data, extra, params.shard_size)
+        write_reports(reports, simulated.spec, scan, {"labeled": labeled} | extra, metrics, duplicates)
     track.metrics(metrics)
     for picture in sorted((REPORTS / "pictures").glob("*.png")):
         track.artifact(picture, "pictures")

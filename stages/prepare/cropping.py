@@ -31,9 +31,10 @@ def reaches_out(box: Box, image: np.ndarray) -> bool:
 
 def cropped(pixels: Pixels, box: Box) -> Pixels:
     """The pixels in the box, with their labels."""
-    mask, depth = (None if values is None else window(values, box) for values in (pixels.mask, pixels.depth))
+    maps = (pixels.mask, pixels.depth, pixels.alpha)
+    mask, depth, alpha = (None if values is None else window(values, box) for values in maps)
     keypoints = None if pixels.keypoints is None else moved(pixels.keypoints, box)
-    return pixels._replace(image=window(pixels.image, box), mask=mask, depth=depth, keypoints=keypoints)
+    return pixels._replace(image=window(pixels.image, box), mask=mask, depth=depth, keypoints=keypoints, alpha=alpha)
 
 
 def window(values: np.ndarray, box: Box) -> np.ndarray:

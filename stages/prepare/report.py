@@ -15,6 +15,8 @@ COLUMNS = 10
 PICTURED = 50
 TILE = 64  # pixels of the longer side of a pictured image, at least
 UNUSED = "left out"
+CHECK = 4  # pixels of a square of the checkerboard
+CHECK_GREYS = (100, 150)
 
 
 def duplicates_table(scan: Scan, copies: Copies, splits: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -56,10 +58,17 @@ def metrics_of(scan: Scan, duplicates: pd.DataFrame, splits: dict[str, np.ndarra
 
 
 def labelled_picture(found: Sequence[Pixels], classes: int) -> np.ndarray:
-    """(H, W, 3): rows of ten images, each row over the same images with their labels."""
+    """(H, W, 3): rows of ten images, each row over the same images with their labels, where a picture can show them."""
     images, masks, keypoints, gaze = (_stacked(found, name) for name in ("image", "mask", "keypoints", "gaze"))
     assert images is not None
-    plain, labelled = enlarged(images, TILE), with_labels(images, masks, keypoints, gaze, classes, TILE)
+    if all(label is None for label in (masks, keypoints, gaze, found[0].boxes, found[0].class_id)):
+        return plain_picture(found)
+    boxes = [pixels.boxes for pixels in found if pixels.boxes is not None]
+    class_ids = [pixels.class_id for pixels in found if pixels.class_id is not None]
+    plain = enlarged(images, TILE)
+    labelled = with_labels(
+        images, masks, keypoints, gaze, classes, TILE, boxes or None, np.array(class_ids) if class_ids else None
+    )
     columns = min(COLUMNS, len(found))
     blank = np.full_like(plain[:1], 255)
     rows = []
@@ -68,6 +77,21 @@ def labelled_picture(found: Sequence[Pixels], classes: int) -> np.ndarray:
             row = pictures[start : start + columns]
             rows += [row, *[blank] * (columns - len(row))]
     return grid(np.concatenate(rows), columns=columns)
+
+
+def plain_picture(found: Sequence[Pixels]) -> np.ndarray:
+    """(H, W, 3): rows of ten images without labels, cut-outs over a checkerboard."""
+    images = np.stack([pixels.image if pixels.alpha is None else over_checkerboard(pixels) for pixels in found])
+    return grid(enlarged(images, TILE), columns=min(COLUMNS, len(found)))
+
+
+def over_checkerboard(pixels: Pixels) -> np.ndarray:
+    """(H, W, C): a cut-out over light and dark squares, that show where it is not opaque."""
+    assert pixels.alpha is not None
+    rows, columns = np.indices(pixels.alpha.shape) // CHECK
+    board = np.where((rows + columns) % 2, *CHECK_GREYS)[:, :, None]
+    opacity = pixels.alpha[:, :, None] / 255
+    return np.round(pixels.image * opacity + board * (1 - opacity)).astype(np.uint8)
 
 
 def _stacked(found: Sequence[Pixels], name: str) -> np.ndarray | None:

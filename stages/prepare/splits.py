@@ -18,7 +18,7 @@ Order = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 class Pile:
     """What splitting knows of N images.
 
-    pools: (N,) the set that the source puts each in. groups: (N,) names. shows: (N, K) bool, the classes in each mask,
+    pools: (N,) the set that the source puts each in. groups: (N,) names. shows: (N, K) bool, the classes in each label,
     background first. copies: (P, 2) row numbers of duplicates. classes: K names.
     """
 

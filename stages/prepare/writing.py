@@ -1,7 +1,7 @@
 """The sets and reports of `prepare` on disk."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,14 @@ from stages.common.progress import tracked
 from stages.common.samples import Sample, write_set
 from stages.common.spec import DatasetSpec
 from stages.prepare.checks import sample_key
+from stages.prepare.cutouts import spread
 from stages.prepare.records import SPLITS, Pixels, Record
-from stages.prepare.report import PICTURED, labelled_picture
+from stages.prepare.report import PICTURED, labelled_picture, plain_picture
 from stages.prepare.scan import Scan
 from stages.prepare.splits import Pile
+
+RECIPES = {"simulated": "simulated", "foregrounds": "foreground", "backgrounds": "background"}
+PLAIN = ("foregrounds", "backgrounds")
 
 
 def write_data(folder: Path, scan: Scan, pile: Pile, splits: dict[str, np.ndarray], shard_size: int) -> None:
@@ -46,33 +50,36 @@ def _sample(key: str, pixels: Pixels, facts: dict[str, str]) -> Sample:
     return Sample(key, facts=facts, **pixels._asdict())
 
 
-def write_simulated(folder: Path, drawn: Scan, shard_size: int) -> None:
-    """The simulated set; an index without rows when nothing was drawn."""
-    records = tracked(drawn.records, "write simulated", len(drawn.records), "image")
-    write_set(folder / "simulated", (_simulated(record, number) for number, record in enumerate(records)), shard_size)
+def write_extra(folder: Path, extra: Mapping[str, Sequence[Record]], shard_size: int) -> None:
+    """The sets that are no split, by name; an index without rows where there is nothing."""
+    for name, records in extra.items():
+        found = tracked(records, f"write {name}", len(records), "image")
+        write_set(folder / name, (_extra(name, record, number) for number, record in enumerate(found)), shard_size)
 
 
-def _simulated(record: Record, number: int) -> Sample:
-    facts = {"recipe": "simulated", "source_id": record.source_id}
-    return _sample(sample_key("simulated", number), record.read(), facts)
+def _extra(name: str, record: Record, number: int) -> Sample:
+    facts = {"recipe": RECIPES[name], "source_id": record.source_id}
+    if name == "foregrounds":
+        facts["group"] = record.group
+    return _sample(sample_key(name, number), record.read(), facts)
 
 
 def write_reports(
     folder: Path,
     spec: DatasetSpec,
     scan: Scan,
-    drawn: Scan,
-    labeled: np.ndarray,
+    pictured: Mapping[str, Sequence[Record]],
     metrics: dict[str, float],
     duplicates: pd.DataFrame,
 ) -> None:
-    """metrics.json, both lists, and pictures of the labelled and of the simulated images."""
+    """metrics.json, both lists, and pictures of the first images of these sets."""
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
     duplicates.to_csv(folder / "duplicates.csv", index=False)
     pd.DataFrame(scan.bad, columns=["file", "reason"]).to_csv(folder / "quarantine.csv", index=False)
     (folder / "pictures").mkdir()
-    pictured = {"labeled": [scan.records[row] for row in labeled[:PICTURED]], "simulated": drawn.records[:PICTURED]}
     for name, records in pictured.items():
-        if records:
-            picture = labelled_picture([record.read() for record in records], len(spec.classes))
+        # Cut-outs may come class by class, the others do not.
+        found = [record.read() for record in (spread(records, PICTURED) if name in PLAIN else records[:PICTURED])]
+        if found:
+            picture = plain_picture(found) if name in PLAIN else labelled_picture(found, len(spec.classes))
             save_png(folder / "pictures" / f"{name}.png", picture)

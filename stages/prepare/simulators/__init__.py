@@ -1,6 +1,6 @@
 """Labelled images that a program draws: one module a simulator, each a pure function of a seed and ranges."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from stages.common.errors import UserError
@@ -15,13 +15,15 @@ from stages.prepare.sources.unityeyes import simulated_eyes
 POOL = "simulated"
 
 
-def simulated_source(params: PrepareParams, source: Source, seed: int) -> Source:
-    """The simulated images of a source: what it brings itself, or what the simulator draws for it.
+def simulated_source(params: PrepareParams, source: Source, seed: int, labeled: Sequence[Record] = ()) -> Source:
+    """The simulated images of a source: what it brings or makes of its labelled images, or what the simulator draws.
 
     Its spec is that of all sets, with the classes of a simulator that knows more of them than the real labels do.
     Raises UserError when the simulator does not suit the source.
     """
     name = simulator_of(params)
+    if params.simulator == "auto" and source.simulate is not None:
+        return Source(source.spec, source.simulate(labeled))
     if source.simulated or name == "none":
         return Source(source.spec, source.simulated)
     return SIMULATORS[name](params, source.spec, seed)
@@ -39,6 +41,10 @@ def drawn_glyphs(params: PrepareParams, spec: DatasetSpec, seed: int) -> Source:
     if spec.classes != CLASSES or spec.channels != 1:
         raise UserError(
             f"prepare.simulator: glyphs draws grey digits, classes {', '.join(CLASSES)}; {spec.name} has others"
+        )
+    if spec.labels != "masks":
+        raise UserError(
+            f"prepare.simulator: glyphs draws digits with masks; {spec.name} has other labels, so take auto"
         )
     return Source(spec, _records("glyph", params, partial(read_glyph, seed, spec.size, params.glyphs)))
 

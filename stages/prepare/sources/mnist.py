@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.common.errors import UserError
+from stages.prepare.cutouts.objects import cut_ink
 from stages.prepare.params import PrepareParams
 from stages.prepare.records import Source
 from stages.prepare.sources.digits import digit_records, digit_spec
@@ -24,7 +25,7 @@ def read_source(params: PrepareParams) -> Source:
     records = digit_records(images, digits, "labeled", "train", params.group_pattern)
     if find(folder, "t10k-images-idx3-ubyte") is not None:
         records += digit_records(*read_pair(folder, "t10k"), "test", "t10k", params.group_pattern)
-    return Source(digit_spec("mnist", images), records)
+    return Source(digit_spec("mnist", images), records, cut=cut_ink, backdrop="black")
 
 
 def find(folder: Path, name: str) -> Path | None:

@@ -1,0 +1,70 @@
+"""Cut-outs of the objects in labelled images."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from stages.common.masks import main_class
+from stages.common.spec import IGNORE
+from stages.prepare.cutouts.canvas import on_canvas
+from stages.prepare.records import Pixels, Record
+
+LEAST = 16  # pixels: smaller spots of a class are slips of the labelling, or too little to recognise
+
+
+def cut_ink(record: Record) -> list[Record]:
+    """The digit of a labelled image as ink of its own."""
+    return [replace(record, read=partial(_read_ink, record))]
+
+
+def _read_ink(record: Record) -> Pixels:
+    return ink(record.read())
+
+
+def ink(pixels: Pixels) -> Pixels:
+    """A light digit on black as a white image whose alpha is the grey value, so that pasted on black it is the same.
+
+    pixels: image (H, W, 1) with a mask or a class of the whole image.
+    """
+    class_id = pixels.class_id
+    if class_id is None:
+        assert pixels.mask is not None
+        class_id = main_class(pixels.mask)
+    alpha = pixels.image[:, :, 0]
+    return Pixels(np.full_like(pixels.image, 255), alpha=alpha, class_id=class_id)
+
+
+def cut_objects(record: Record, largest: float) -> list[Record]:
+    """A record for each connected region of one foreground class in the mask of an image."""
+    mask = record.read().mask
+    assert mask is not None
+    return [
+        replace(record, source_id=f"{record.source_id}-{number}", read=partial(_read_object, record, number, largest))
+        for number in range(len(regions(mask)))
+    ]
+
+
+def _read_object(record: Record, number: int, largest: float) -> Pixels:
+    pixels = record.read()
+    assert pixels.mask is not None
+    found = regions(pixels.mask)
+    class_id, region = found[number]
+    # Keypoints are those of an image; of several objects in it they are nobody's in particular.
+    keypoints = pixels.keypoints if len(found) == 1 else None
+    alpha = np.where(region, 255, 0).astype(np.uint8)
+    cut = Pixels(pixels.image, keypoints=keypoints, alpha=alpha, class_id=class_id)
+    height, width = pixels.mask.shape
+    return on_canvas(cut, (height, width), largest)
+
+
+def regions(mask: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """(class id, (H, W) bool) of each region of a foreground class, corners connect, of at least LEAST pixels."""
+    from scipy.ndimage import label
+
+    found = []
+    for class_id in np.setdiff1d(mask, [0, IGNORE]).tolist():
+        numbers, count = label(mask == class_id, structure=np.ones((3, 3)))
+        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
+        found += [(class_id, numbers == number) for number in range(1, count + 1) if sizes[number] >= LEAST]
+    return found
