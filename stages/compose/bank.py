@@ -1,0 +1,28 @@
+"""Cut-outs and backgrounds from disk, ready to be pasted."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stages.common.errors import UserError
+from stages.common.paths import require
+from stages.common.samples import read_index, read_set
+from stages.common.tensors import ImageBank, to_images
+from stages.compose.composer import Composer
+from stages.compose.params import ComposeParams
+from stages.compose.pasting import Objects
+
+
+def read_composer(foregrounds: Path, backgrounds: Path, params: ComposeParams, device: torch.device) -> Composer:
+    """What makes composites of both sets. Raises UserError when one is empty or a cut-out has no opacity."""
+    for folder in (foregrounds, backgrounds):
+        if not len(read_index(require(folder, "prepare"))):
+            raise UserError(f"{folder}: is empty, but compositing needs cut-outs and backgrounds; see prepare's params")
+    cutouts = read_set(foregrounds)
+    if cutouts.alpha is None:
+        raise UserError(f"{foregrounds}: a cut-out has no opacity; delete the folder and run `dvc repro prepare`")
+    alpha = torch.from_numpy(cutouts.alpha.astype(np.float32) / 255)
+    objects = Objects.of(to_images(cutouts.images), alpha, torch.tensor(cutouts.require_class_ids()))
+    parts = (part.to(device) for part in (objects.images, objects.alpha, objects.class_ids, objects.boxes))
+    return Composer(Objects(*parts), ImageBank(read_set(backgrounds).images, device), params)

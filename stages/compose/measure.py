@@ -1,0 +1,36 @@
+"""What a trained synthesizer is worth, in numbers."""
+
+import torch
+
+from stages.common.device import seeded
+from stages.compose.hardness import hardness
+from stages.compose.pasting import Objects
+from stages.compose.placers import place_by, place_randomly
+from stages.compose.state import ComposeState
+from stages.compose.training import Trainer
+
+DRAWS, PAIRS, SPREAD_STREAM = 8, 64, 80
+
+
+def final_metrics(trainer: Trainer, state: ComposeState) -> dict[str, float]:
+    """`compose/hardness_<placer>`: loss of the target held fixed. `compose/spread`: deviation of the placements of one
+    pair over draws of the noise, each parameter in [-1, 1]; evenly drawn ones have 0.58."""
+    return {
+        "compose/hardness_learned": hardness(trainer, state, place_by(state.synthesizer)),
+        "compose/hardness_random": hardness(trainer, state, place_randomly),
+        "compose/spread": spread(trainer, state),
+    }
+
+
+@torch.no_grad()
+def spread(trainer: Trainer, state: ComposeState) -> float:
+    """Mean deviation of a placement over draws of the noise, of pairs that stay the same."""
+    pairs: list[tuple[torch.Tensor, Objects]] = []
+
+    def place(backgrounds: torch.Tensor, objects: Objects, generator: torch.Generator) -> torch.Tensor:
+        pairs.append((backgrounds, objects))
+        return place_by(state.synthesizer)(backgrounds, objects, generator)
+
+    trainer.composer.compose(place, PAIRS, seeded(trainer.seed, SPREAD_STREAM))
+    draws = [place_by(state.synthesizer)(*pairs[0], seeded(trainer.seed, SPREAD_STREAM, n)) for n in range(DRAWS)]
+    return float(torch.stack(draws).std(dim=0).mean())

@@ -1,0 +1,125 @@
+"""Objects on backgrounds, with the labels that follow: one pasting is differentiable in the placement."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stages.common.tensors import to_arrays, to_images
+from stages.compose.blending import blend, bordered_each, poisson
+from stages.compose.params import ComposeParams
+from stages.compose.placement import affine_maps, boxes_of
+
+VISIBLE = 0.5
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Cut-outs: images (N, C, H, W) in [-1, 1], alpha (N, H, W) in [0, 1], class_ids (N,) from 1, and the boxes (N, 4)
+    of their alpha in pixels."""
+
+    images: Tensor
+    alpha: Tensor
+    class_ids: Tensor
+    boxes: Tensor
+
+    @staticmethod
+    def of(images: Tensor, alpha: Tensor, class_ids: Tensor) -> "Objects":
+        """With the boxes of where alpha reaches a half."""
+        return Objects(images, alpha, class_ids, boxes_of(alpha, VISIBLE))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: Tensor) -> "Objects":
+        """Some of them, in the order of rows (M,)."""
+        return Objects(*(part[rows] for part in (self.images, self.alpha, self.class_ids, self.boxes)))
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Composites in the making.
+
+    images: (N, C, H, W). owner: (N, H, W) int64, the object that each pixel shows, counted from 1 in the order of
+    pasting; 0 = background. areas: (N, K) pixels of each object before others covered it. class_ids: (N, K), 0 where an
+    object was left out.
+    """
+
+    images: Tensor
+    owner: Tensor
+    areas: Tensor
+    class_ids: Tensor
+
+    @staticmethod
+    def empty(backgrounds: Tensor) -> "Canvas":
+        """Backgrounds (N, C, H, W) without an object."""
+        count, _, height, width = backgrounds.shape
+        nothing = torch.zeros(count, 0, dtype=torch.long, device=backgrounds.device)
+        owner = torch.zeros(count, height, width, dtype=torch.long, device=backgrounds.device)
+        return Canvas(backgrounds, owner, nothing, nothing)
+
+    def masks(self) -> Tensor:
+        """(N, H, W) uint8 class ids, 0 = background."""
+        table = F.pad(self.class_ids, (1, 0))
+        return table.gather(1, self.owner.flatten(1)).view_as(self.owner).to(torch.uint8)
+
+    def boxes(self) -> list[Tensor]:
+        """(K, 5) float32 of each image: the tight boxes of what is visible of its objects, and their classes."""
+        found = []
+        for owner, classes in zip(self.owner, self.class_ids, strict=True):
+            numbers = torch.arange(1, len(classes) + 1, device=owner.device)[classes > 0]
+            alone = (owner[None] == numbers[:, None, None]).float()
+            found.append(torch.cat([boxes_of(alone), classes[classes > 0][:, None].float()], dim=1))
+        return found
+
+
+def warped(objects: Objects, placements: Tensor, params: ComposeParams) -> tuple[Tensor, Tensor]:
+    """Images (N, C, H, W) and alpha (N, H, W) of the objects where placements (N, 6) in [-1, 1] put them."""
+    size = (objects.images.shape[2], objects.images.shape[3])
+    maps = affine_maps(placements, objects.boxes, size, params.placement)
+    grid = F.affine_grid(maps, list(objects.images.shape), align_corners=False)
+    images = F.grid_sample(objects.images, grid, "bilinear", "border", align_corners=False)
+    alpha = F.grid_sample(objects.alpha[:, None], grid, "bilinear", "zeros", align_corners=False)[:, 0]
+    return images, alpha.clamp(0, 1)
+
+
+def paste(canvas: Canvas, objects: Objects, placements: Tensor, choices: Tensor, params: ComposeParams) -> Canvas:
+    """The canvas with one more object on each image. Where it would hide too much of an earlier one, or is not seen, it
+    is left out: its class is 0 then.
+
+    placements: (N, 6) in [-1, 1]. choices: (N,) index into `blends` of the params.
+    """
+    images, alpha = warped(objects, placements, params)
+    seen = alpha >= VISIBLE
+    kept = _leaves_visible(canvas, seen, params.min_visible) & seen.flatten(1).any(dim=1)
+    shown = bordered_each(alpha, params.blends, choices, params.softness) * kept[:, None, None]
+    number = canvas.class_ids.shape[1] + 1
+    return Canvas(
+        blend(canvas.images, images, shown),
+        torch.where(seen & kept[:, None, None], number, canvas.owner),
+        torch.cat([canvas.areas, (seen.flatten(1).sum(dim=1) * kept)[:, None]], dim=1),
+        torch.cat([canvas.class_ids, (objects.class_ids * kept)[:, None]], dim=1),
+    )
+
+
+def _leaves_visible(canvas: Canvas, seen: Tensor, least: float) -> Tensor:
+    """(N,) whether every earlier object keeps at least this share of its pixels uncovered."""
+    kept = torch.ones(len(seen), dtype=torch.bool, device=seen.device)
+    for index in range(canvas.class_ids.shape[1]):
+        left = ((canvas.owner == index + 1) & ~seen).flatten(1).sum(dim=1)
+        kept &= (left >= least * canvas.areas[:, index]) | (canvas.class_ids[:, index] == 0)
+    return kept
+
+
+def fitted(
+    before: Canvas, after: Canvas, objects: Objects, placements: Tensor, rows: Tensor, params: ComposeParams
+) -> Canvas:
+    """`after`, with the last object of these rows (M,) fitted by its gradients; not differentiable."""
+    images = warped(objects, placements, params)[0]
+    result, last = after.images.clone(), after.class_ids.shape[1]
+    outer, inner = to_arrays(before.images), to_arrays(images)
+    for row in rows.tolist():
+        pixels = poisson(outer[row], inner[row], (after.owner[row] == last).cpu().numpy())
+        result[row] = to_images(pixels[None])[0].to(result)
+    return replace(after, images=result)

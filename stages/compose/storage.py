@@ -1,0 +1,39 @@
+"""A placer on disk: placer.json with all params, and placer.safetensors with its network, where it has one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stages.common.paths import require
+from stages.common.weights import load_into, load_weights, save_weights
+from stages.compose.context import ContextModel, ContextPlacer
+from stages.compose.networks import Synthesizer
+from stages.compose.params import ComposeParams
+from stages.compose.placers import Place, place_by, place_randomly
+
+CONFIG, WEIGHTS = "placer.json", "placer.safetensors"
+
+
+def save_placer(folder: Path, params: ComposeParams, channels: int, classes: int, network: nn.Module | None) -> None:
+    """Write what `load_placer` reads; network: of the placers that have one."""
+    config = {"params": params.model_dump(mode="json"), "channels": channels, "classes": classes}
+    (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+    if network is not None:
+        save_weights(folder / WEIGHTS, network.state_dict(), {"placer": params.placer})
+
+
+def load_placer(folder: Path, device: torch.device) -> tuple[Place, ComposeParams]:
+    """What places objects, and the params of how they are pasted."""
+    config: dict[str, Any] = json.loads(require(folder / CONFIG, "compose").read_text())
+    params = ComposeParams.model_validate(config["params"])
+    if params.placer == "random":
+        return place_randomly, params
+    tensors, _ = load_weights(folder / WEIGHTS)
+    if params.placer == "context":
+        model = ContextModel(config["channels"], config["classes"], params.context.width)
+        return ContextPlacer(load_into(model, tensors).to(device), params), params  # type: ignore[arg-type]
+    synthesizer = Synthesizer(config["channels"], params.synthesizer)
+    return place_by(load_into(synthesizer, tensors).to(device)), params  # type: ignore[arg-type]

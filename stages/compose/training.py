@@ -1,0 +1,147 @@
+"""The three networks in turn (Tripathi et al., CVPR 2019, section 3): the synthesizer against target and discriminator,
+then these two with the synthesizer frozen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stages.common.device import seeded
+from stages.common.tensors import ImageBank, to_images
+from stages.common.warp import random_affine, warp_images
+from stages.compose.composer import Composer, as_samples
+from stages.compose.losses import critic_terms, gradient_penalty, synthesizer_terms
+from stages.compose.params import ComposeParams
+from stages.compose.pasting import Canvas, Objects
+from stages.compose.placement import bounded
+from stages.compose.placers import Place, place_by, place_randomly, raw_placements
+from stages.compose.state import ComposeState
+from stages.train.augment import jitter_colours
+from stages.train.targets.base import Target
+from stages.train.training import LabelledData
+
+WARM_STREAM, SYNTHESIZER_STREAM, TARGET_STREAM, CRITIC_STREAM, AUGMENT_STREAM = 71, 72, 73, 74, 75
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Knows the images and the rules, and nothing that changes: that is all in the state.
+
+    reals: labelled real images. natural: the images that the discriminator takes for real.
+    """
+
+    composer: Composer
+    reals: LabelledData
+    natural: ImageBank
+    target: Target
+    params: ComposeParams
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        """All steps: the warm-up's updates and the rounds."""
+        return self.params.warm_up + self.params.steps
+
+    def run(self, state: ComposeState) -> Iterator[Terms]:
+        """Train to the end; after each step yields its terms by name."""
+        while state.step < self.steps:
+            yield self.train_step(state)
+
+    def train_step(self, state: ComposeState) -> Terms:
+        """An update of the warm-up, or a round."""
+        if state.step < self.params.warm_up:
+            terms = self._update_target(state, state.step, place_randomly)
+        else:
+            if not state.fixed:
+                state.fixed = state.learner.weights()
+            terms = self._round(state, state.step - self.params.warm_up)
+        state.step += 1
+        return terms
+
+    def _round(self, state: ComposeState, number: int) -> Terms:
+        terms: Terms = {}
+        for offset in range(self.params.synthesizer_steps):
+            terms |= self._update_synthesizer(state, number * self.params.synthesizer_steps + offset)
+        place = place_by(state.synthesizer)
+        for offset in range(self.params.target_steps):
+            update = number * self.params.target_steps + offset
+            terms |= self._update_target(state, self.params.warm_up + update, place)
+            terms |= self._update_critic(state, update, place)
+        return terms
+
+    def _update_synthesizer(self, state: ComposeState, number: int) -> Terms:
+        generator = seeded(self.seed, SYNTHESIZER_STREAM, number)
+        pairs: list[tuple[Tensor, Tensor]] = []
+
+        def place(backgrounds: Tensor, objects: Objects, draws: torch.Generator) -> Tensor:
+            first, second = (raw_placements(state.synthesizer, backgrounds, objects, draws) for _ in range(2))
+            pairs.append((first, second))
+            return bounded(first)
+
+        canvas = self.composer.compose(place, self.params.batch, generator)
+        frozen = [*state.learner.module.parameters(), *state.critic.parameters()]
+        _freeze(frozen, True)
+        loss = self._target_loss(state, canvas)
+        terms = synthesizer_terms(
+            loss, state.critic(canvas.images), *pairs[-1], self.params.hardness_cap, self.params.weights.margin
+        )
+        weights = self.params.weights
+        total = sum(getattr(weights, name) * term for name, term in terms.items())
+        _step(state.synthesizer_optimiser, total)
+        _freeze(frozen, False)
+        spread = bounded(pairs[-1][0].detach()).std(dim=0).mean()
+        return {f"synthesizer/{name}": term.detach() for name, term in terms.items()} | {
+            "synthesizer/target_loss": loss.detach(),
+            "synthesizer/spread": spread,
+        }
+
+    def _target_loss(self, state: ComposeState, canvas: Canvas) -> Tensor:
+        """The loss of the target, frozen, on composites; differentiable in their pixels."""
+        learner = state.learner
+        labels = self.target.labels(as_samples(canvas)).to(canvas.images.device)
+        terms = self.target.loss_terms(learner.module.eval()(canvas.images), labels, learner.class_weights)
+        return torch.stack(list(terms.values())).sum()
+
+    def _update_target(self, state: ComposeState, number: int, place: Place) -> Terms:
+        generator = seeded(self.seed, TARGET_STREAM, number)
+        half = self.params.batch // 2
+        with torch.no_grad():
+            canvas = self.composer.compose(place, half, generator)
+            rows = torch.randint(len(self.reals), (half,), generator=generator)
+            reals = to_images(self.reals.images[rows.numpy()]).to(canvas.images.device)
+            images = torch.cat([reals, canvas.images])
+        labels = self.target.joined(self.reals.labels[rows], self.target.labels(as_samples(canvas)))
+        images, labels = self._augmented(images, labels.to(images.device), number)
+        terms = state.learner.update(number, images, labels)
+        return {f"target/{name}": term for name, term in terms.items()}
+
+    def _augmented(self, images: Tensor, labels: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """Changed as the stage `train` changes its images."""
+        generator, augment = seeded(self.seed, AUGMENT_STREAM, number), self.target.params.augment
+        maps = random_affine(len(images), (images.shape[2], images.shape[3]), augment, generator)
+        return jitter_colours(warp_images(images, maps), augment, generator), self.target.warp(labels, maps)
+
+    def _update_critic(self, state: ComposeState, number: int, place: Place) -> Terms:
+        generator = seeded(self.seed, CRITIC_STREAM, number)
+        with torch.no_grad():
+            composites = self.composer.compose(place, self.params.batch, generator).images
+        rows = torch.randint(len(self.natural), (self.params.batch,), generator=generator)
+        real = self.natural[rows].requires_grad_()
+        real_scores = state.critic(real)
+        terms = critic_terms(real_scores, state.critic(composites))
+        penalty = gradient_penalty(real, real_scores)
+        _step(state.critic_optimiser, terms["real"] + terms["composite"] + self.params.critic.gamma / 2 * penalty)
+        return {f"critic/{name}": term.detach() for name, term in (terms | {"penalty": penalty}).items()}
+
+
+def _freeze(parameters: list[torch.nn.Parameter], frozen: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(not frozen)
+
+
+def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
