@@ -27,7 +27,7 @@ repro: install ## Run the pipeline in params.yaml to its report (default: digits
 	dvc repro evaluate
 	@echo "The report: $(CURDIR)/reports/evaluate/report.html"
 
-smoke: install ## The whole pipeline, tiny, in about four minutes, in a scratch copy
+smoke: install ## The whole pipeline, tiny, in about five minutes, in a scratch copy
 	rm -rf $(SMOKE)
 	python -m flows.preset smoke --into $(SMOKE)
 	cd $(SMOKE) && dvc repro

@@ -4,7 +4,17 @@ from typing import Literal, get_args
 
 from stages.common.errors import UserError
 
-Recipe = Literal["real", "gan", "gan+real", "simulated", "simulated+real", "refined", "refined+real"]
+Recipe = Literal[
+    "real",
+    "gan",
+    "gan+real",
+    "simulated",
+    "simulated+real",
+    "refined",
+    "refined+real",
+    "composite",
+    "composite+real",
+]
 RECIPES: tuple[str, ...] = get_args(Recipe)
 JOIN = "+real"
 

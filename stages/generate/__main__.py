@@ -68,6 +68,10 @@ def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParam
         from stages.generate.simulated import make_refined_set
 
         return make_refined_set(out, params, shared)
+    if recipe == "composite":
+        from stages.generate.composite import make_composite_set
+
+        return make_composite_set(out, params, shared)
     with publish(out) as folder:
         if recipe == "simulated":
             return write_simulated(folder, params.shard_size)
@@ -82,7 +86,9 @@ def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> 
     position = {key: i for i, key in enumerate(found.index["key"])}
     order = np.array([position[key] for key in rows["key"]])
     plain = enlarged(found.images, TILE)[order]
-    labelled = with_labels(found.images, found.masks, found.keypoints, found.gaze, classes, TILE)[order]
+    class_ids = found.require_class_ids() if read_spec().labels == "image" else None
+    drawn = with_labels(found.images, found.masks, found.keypoints, found.gaze, classes, TILE, found.boxes, class_ids)
+    labelled = drawn[order]
     half = max(1, len(order) // 2)
     lines = [line for part in (slice(0, half), slice(half, 2 * half)) for line in (plain[part], labelled[part])]
     save_png(path, strips([line for line in lines if len(line) == half]))

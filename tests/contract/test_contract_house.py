@@ -58,7 +58,9 @@ def test_the_listed_code_can_be_corrected():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_imports_never_run_to_later_stages(stage):
-    order = [*PIPELINE["stages"]]
+    # Compositing is taught by the target model, so the targets of `train` lie below it.
+    order = [name for name in PIPELINE["stages"] if name != "train"]
+    order.insert(order.index("compose"), "train")
     for dependency in code_dependencies(stage)[1:]:
         owner = dependency.split("/")[1]
         assert owner == "common" or order.index(owner) < order.index(stage), dependency

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.graph import stage_graph
+from stages.common.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "DVC_NO_ANALYTICS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -19,6 +20,7 @@ KILLED = {
     "pretrain": ("pretrain", [], "models/pretrain/generator.safetensors", "state.pt"),
     "label": ("label", [], "models/label/ensemble.safetensors", "*.pt"),
     "refine": ("refine", [], "models/refine/refiner.safetensors", "state.pt"),
+    "compose": ("compose", [], "models/compose/placer.safetensors", "state.pt"),
     "generate": ("generate", ["--recipe", "gan"], "data/generate/gan/shard-000000.tar", "piece-*.npz"),
 }
 
@@ -38,7 +40,7 @@ def stages_run(done):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke") / "project"
-    early = {"pretrain": 160, "label": 10, "refine": 10}
+    early = {"pretrain": 160, "label": 10, "refine": 10, "compose": 5}
     settings = [part for stage, step in early.items() for part in ("--set", f"{stage}.save_every={step}")]
     run(ROOT, "flows.preset", "smoke", "--into", str(folder), *settings)
     run(folder, "dvc", "repro")
@@ -47,7 +49,8 @@ def project(tmp_path_factory):
 
 def test_the_pipeline_ends_in_a_report_with_every_recipe(project):
     metrics = json.loads((project / "reports/evaluate/metrics.json").read_text())
-    assert set(metrics["recipes"]) == {"real", "gan", "gan+real", "simulated", "refined", "refined+real"}
+    made = {"gan", "gan+real", "simulated", "refined", "refined+real", "composite", "composite+real"}
+    assert set(metrics["recipes"]) == {"real", *made}
     for recipe in metrics["recipes"].values():
         assert len(recipe["target/miou"]["seeds"]) == 2
         assert 0 < recipe["target/miou"]["mean"] < 1
@@ -66,8 +69,7 @@ def test_a_changed_param_reruns_only_what_depends_on_it(project):
     params.write_text(re.sub(r"drop_share: [\d.]+", "drop_share: 0.25", before))
     status = json.loads(run(project, "dvc", "status", "--json").stdout)
     params.write_text(before)
-    recipes = ("real", "gan", "gan+real", "simulated", "simulated+real", "refined", "refined+real")
-    assert set(status) == {"evaluate", *(f"generate@{recipe}" for recipe in recipes)}
+    assert set(status) == {"evaluate", *(f"generate@{recipe}" for recipe in RECIPES)}
 
 
 def test_the_graph_has_every_stage_in_order(project):
