@@ -15,6 +15,7 @@ from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
 from stages.common.tensors import ImageBank
 from stages.common.tracking import Tracker
 from stages.compose.bank import read_composer
+from stages.compose.checks import refuse_target, refuse_unfit
 from stages.compose.context import train_context
 from stages.compose.measure import final_metrics
 from stages.compose.outputs import PICTURES, write_nothing, write_placer, write_reports
@@ -29,28 +30,31 @@ from stages.train.targets import make_target
 FOREGROUNDS, BACKGROUNDS = Path("data/prepare/foregrounds"), Path("data/prepare/backgrounds")
 LABELED, UNLABELED = Path("data/prepare/labeled"), Path("data/prepare/unlabeled")
 INPUTS = (FOREGROUNDS, BACKGROUNDS, LABELED, UNLABELED)
+PASTED = (FOREGROUNDS, BACKGROUNDS, SPEC_PATH)
 
 
 def main(params: ComposeParams, shared: SharedParams, track: Tracker) -> None:
     """Learn to place, if there is anything to place."""
     spec, device = read_spec(), pick_device(shared.device)
-    if not len(read_index(require(FOREGROUNDS, "prepare"))):
-        print(f"compose: {FOREGROUNDS} holds no cut-out, so there is nothing to place", flush=True)
+    if missing := [str(f) for f in (FOREGROUNDS, BACKGROUNDS) if not len(read_index(require(f, "prepare")))]:
+        print(f"compose: {' and '.join(missing)} are empty, so there is nothing to place", flush=True)
         write_nothing()
-    elif params.placer == "learned":
+        return
+    refuse_unfit(spec, params)
+    if params.placer == "learned":
         learn(params, shared, track, spec, device)
-    elif params.placer == "context":
+        return
+    model = None
+    if params.placer == "context":
         model = train_context(read_set(LABELED), len(spec.classes), params.context, shared.seed, device)
-        write_placer(params, spec, model)
-        write_reports(None, {})
-    else:
-        write_placer(params, spec, None)
-        write_reports(None, {})
+    write_placer(params, spec, model, PASTED)
+    write_reports(None, {})
 
 
 def learn(params: ComposeParams, shared: SharedParams, track: Tracker, spec: DatasetSpec, device: torch.device) -> None:
     """Read, train, measure, write."""
     target = make_target(spec, load_params("train", TrainParams)[0].model_copy(update={"steps": rounds(params)}))
+    refuse_target(target)
     reals = labelled(read_set(LABELED), target)
     natural = ImageBank(read_set(UNLABELED).images, device)
     composer = read_composer(FOREGROUNDS, BACKGROUNDS, params, device)
@@ -63,7 +67,7 @@ def learn(params: ComposeParams, shared: SharedParams, track: Tracker, spec: Dat
     print(f"compose: {len(composer.objects)} cut-outs, {len(composer.backgrounds)} backgrounds on {device}, {begin}")
     run.train()
     metrics = final_metrics(trainer, state)
-    write_placer(params, spec, state.synthesizer)
+    write_placer(params, spec, state.synthesizer, PASTED)
     write_reports(run, metrics)
     track.metrics(metrics)
     for picture in sorted(PICTURES.glob("*.png"))[-1:]:

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from stages.common.errors import UserError
-from stages.common.paths import require
-from stages.common.samples import read_index, read_set
+from stages.common.samples import read_set
 from stages.common.tensors import ImageBank, to_images
 from stages.compose.composer import Composer
 from stages.compose.params import ComposeParams
@@ -15,10 +14,7 @@ from stages.compose.pasting import Objects
 
 
 def read_composer(foregrounds: Path, backgrounds: Path, params: ComposeParams, device: torch.device) -> Composer:
-    """What makes composites of both sets. Raises UserError when one is empty or a cut-out has no opacity."""
-    for folder in (foregrounds, backgrounds):
-        if not len(read_index(require(folder, "prepare"))):
-            raise UserError(f"{folder}: is empty, but compositing needs cut-outs and backgrounds; see prepare's params")
+    """What makes composites of both sets. Raises UserError when a cut-out has no opacity."""
     cutouts = read_set(foregrounds)
     if cutouts.alpha is None:
         raise UserError(f"{foregrounds}: a cut-out has no opacity; delete the folder and run `dvc repro prepare`")

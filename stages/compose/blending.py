@@ -58,13 +58,18 @@ def _box(half_width: float) -> Tensor:
 def poisson(image: np.ndarray, cutout: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """The image whose gradients inside are the cut-out's and which meets the image at the border (Perez et al., 2003).
 
-    image, cutout: (H, W, C) uint8. inside: (H, W) bool; the frame's outermost pixels never are.
+    image, cutout: (H, W, C) uint8. inside: (H, W) bool. Beyond the frame both go on with their border pixels.
     """
+    rim = ((1, 1), (1, 1))
+    outer, inner = (np.pad(values, (*rim, (0, 0)), "edge") for values in (image, cutout))
+    return _solved(outer, inner, np.pad(inside, rim))[1:-1, 1:-1]
+
+
+def _solved(image: np.ndarray, cutout: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The same, where nothing of the outermost pixels is inside."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.linalg import splu
 
-    inside = inside.copy()
-    inside[[0, -1], :] = inside[:, [0, -1]] = False
     count = int(inside.sum())
     if not count:
         return image.copy()

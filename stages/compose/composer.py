@@ -30,7 +30,8 @@ class Composer:
         numbers = torch.randint(self.params.objects[0], self.params.objects[1] + 1, (count,), generator=generator)
         most = int(numbers.max())
         for index in range(most):
-            objects = self._objects(numbers > index, generator)
+            # Images with few objects start late: the last round has one for each, and is the differentiable one.
+            objects = self._objects(index >= most - numbers, generator)
             with torch.set_grad_enabled(torch.is_grad_enabled() and index == most - 1):
                 canvas = self._add(canvas, objects, place, generator, offline)
         return canvas
@@ -71,8 +72,8 @@ class Composer:
 
 
 def as_samples(canvas: Canvas) -> SampleSet:
-    """The composites as a labelled set: masks, boxes, and the class of the first object as that of the image."""
+    """The composites as a labelled set: masks, boxes, and the class of the last object as that of the image."""
     keys = [f"composite-{row}" for row in range(len(canvas.images))]
-    index = pd.DataFrame({"key": keys, "class_id": canvas.class_ids[:, 0].cpu().numpy()})
+    index = pd.DataFrame({"key": keys, "class_id": canvas.class_ids[:, -1].cpu().numpy()})
     boxes = tuple(found.cpu().numpy().astype(np.float32) for found in canvas.boxes())
     return SampleSet(to_arrays(canvas.images), canvas.masks().cpu().numpy(), index, boxes=boxes)

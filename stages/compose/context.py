@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from stages.common.device import seeded
 from stages.common.errors import UserError
 from stages.common.samples import SampleSet
-from stages.common.spec import IGNORE
 from stages.common.tensors import to_images
 from stages.compose.params import ComposeParams, ContextParams
 from stages.compose.pasting import Objects
 from stages.compose.placement import placed_boxes, random_placements
+from stages.prepare.cutouts.objects import regions
 
 START_STREAM, ORDER_STREAM = 76, 77
 NOTHING = 0
@@ -83,9 +83,9 @@ def _boxes(samples: SampleSet) -> Iterator[list[tuple[float, ...]]]:
 
 
 def _mask_boxes(mask: np.ndarray) -> Iterator[tuple[float, ...]]:
-    for index in np.unique(mask[(mask != IGNORE) & (mask != NOTHING)]):
-        rows, columns = np.nonzero(mask == index)
-        yield columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, float(index)
+    for index, region in regions(mask):
+        rows, columns = np.nonzero(region)
+        yield float(columns.min()), float(rows.min()), columns.max() + 1.0, rows.max() + 1.0, float(index)
 
 
 def train_context(
@@ -102,7 +102,8 @@ def train_context(
         rows = torch.randint(len(examples.image), (params.batch,), generator=generator)
         objects, labels = examples.boxes[rows], examples.class_ids[rows]
         elsewhere = moved(objects, (size[0], size[1]), generator)
-        away = (torch.arange(params.batch) < params.batch // 2) & (overlap(objects, elsewhere) < FAR)
+        empty = clear_of(elsewhere, examples, examples.image[rows])
+        away = (torch.arange(params.batch) < params.batch // 2) & empty
         asked = torch.where(away[:, None], elsewhere, objects)
         others = torch.where(away[:, None], objects, elsewhere)
         images = to_images(samples.images[examples.image[rows].numpy()]).to(device)
@@ -120,6 +121,13 @@ def moved(boxes: Tensor, size: tuple[int, int], generator: torch.Generator) -> T
     free = (torch.tensor([size[1], size[0]]) - sides).clamp(min=0)
     corner = torch.rand(len(boxes), 2, generator=generator) * free
     return torch.cat([corner, corner + sides], dim=1)
+
+
+def clear_of(boxes: Tensor, examples: Examples, images: Tensor) -> Tensor:
+    """(N,) whether boxes (N, 4) overlap every labelled object of their images (N,) by less than FAR."""
+    shared = [overlap(examples.boxes, box.expand_as(examples.boxes)) for box in boxes]
+    same = examples.image[None, :] == images[:, None]
+    return ~((torch.stack(shared) >= FAR) & same).any(dim=1)
 
 
 def overlap(first: Tensor, second: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ def hardness_loss(target_loss: Tensor, cap: float) -> Tensor:
     """What the synthesizer minimises so that the target fails: -log(1 - p) of p = exp(-loss of the target).
 
     For a classifier p is the probability of the right class. It is bounded below by 0 and its gradient is large where
-    the target succeeds, unlike minus the target's loss, which has no lower bound. From `cap` on it is flat: a composite
-    that nobody could read teaches nothing.
+    the target succeeds, unlike minus the target's loss, which has no lower bound. From `cap` on it is flat: composites
+    that nobody could read teach nothing. target_loss: scalar, the mean over the batch.
     """
     return -torch.log(-torch.expm1(-(target_loss.clamp(max=cap) + LEAST)))
 
@@ -25,7 +25,7 @@ def synthesizer_terms(
 ) -> dict[str, Tensor]:
     """`target`, `critic`, `diversity`, `saturation`, scalars.
 
-    target_loss: scalar. scores: (N, h, w) of the critic on composites. first, second: (N, 6) placements of the same
+    target_loss: scalar. scores: (N, h, w) of the critic on composites. first, second: (N, P) placements of the same
     pairs by two draws of the noise, before the squash. `saturation` keeps these where the squash has a slope: an
     adversary is pushed to the bounds, and there a synthesizer would stay for ever, with one placement for all.
     """

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import nn
@@ -17,10 +17,10 @@ MODELS, REPORTS = Path("models/compose"), Path("reports/compose")
 PICTURES = REPORTS / "pictures"
 
 
-def write_placer(params: ComposeParams, spec: DatasetSpec, network: nn.Module | None) -> None:
+def write_placer(params: ComposeParams, spec: DatasetSpec, network: nn.Module | None, pasted: Iterable[Path]) -> None:
     """The placer."""
     with publish(MODELS) as folder:
-        save_placer(folder, params, spec.channels, len(spec.classes), network)
+        save_placer(folder, params, spec, network, pasted)
 
 
 def write_reports(run: Run | None, metrics: Mapping[str, float]) -> None:

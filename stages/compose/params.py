@@ -101,7 +101,7 @@ class ComposeParams(Params):
     """Share of an object that later ones must leave uncovered; an object that would hide more is left out."""
     steps: int = Field(default=400, ge=1)
     """Rounds: the synthesizer with target and discriminator frozen, then these two with the synthesizer frozen."""
-    warm_up: int = Field(default=200, ge=0)
+    warm_up: int = Field(default=200, ge=1)
     """Updates of the target on real images and random composites before the rounds begin."""
     synthesizer_steps: int = Field(default=1, ge=1)
     target_steps: int = Field(default=1, ge=1)
@@ -113,7 +113,8 @@ class ComposeParams(Params):
     weights: WeightParams = WeightParams()
     context: ContextParams = ContextParams()
     hardness_cap: float = Field(default=3.0, gt=0)
-    """Loss of the target, in its own unit, from which on a composite counts as hard enough and teaches no more."""
+    """Mean loss of the target on a batch, in the target's own unit, from which on composites count as hard enough and
+    teach the synthesizer no more. Losses of boxes are larger than those of pixels and classes: take 20 for them."""
     log_every: int = Field(default=20, ge=1)
     sample_every: int = Field(default=100, ge=1)
     save_every: int = Field(default=100, ge=1)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -12,6 +13,7 @@ from stages.compose.params import ComposeParams
 from stages.compose.placement import affine_maps, boxes_of
 
 VISIBLE = 0.5
+FLAT = 16  # of 255: an object whose values differ by no more has no gradients to speak of
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,10 @@ class Canvas:
         found = []
         for owner, classes in zip(self.owner, self.class_ids, strict=True):
             numbers = torch.arange(1, len(classes) + 1, device=owner.device)[classes > 0]
-            alone = (owner[None] == numbers[:, None, None]).float()
-            found.append(torch.cat([boxes_of(alone), classes[classes > 0][:, None].float()], dim=1))
+            alone = owner[None] == numbers[:, None, None]
+            seen = alone.flatten(1).any(dim=1)
+            labels = classes[classes > 0][seen, None].float()
+            found.append(torch.cat([boxes_of(alone[seen].float()), labels], dim=1))
         return found
 
 
@@ -91,7 +95,9 @@ def paste(canvas: Canvas, objects: Objects, placements: Tensor, choices: Tensor,
     placements: (N, 6) in [-1, 1]. choices: (N,) index into `blends` of the params.
     """
     images, alpha = warped(objects, placements, params)
-    seen = alpha >= VISIBLE
+    # A faint object is where it is most opaque; else it would be pasted without a label.
+    peak = alpha.flatten(1).amax(dim=1).clamp(min=1e-3, max=VISIBLE)
+    seen = alpha >= peak[:, None, None]
     kept = _leaves_visible(canvas, seen, params.min_visible) & seen.flatten(1).any(dim=1)
     shown = bordered_each(alpha, params.blends, choices, params.softness) * kept[:, None, None]
     number = canvas.class_ids.shape[1] + 1
@@ -115,11 +121,15 @@ def _leaves_visible(canvas: Canvas, seen: Tensor, least: float) -> Tensor:
 def fitted(
     before: Canvas, after: Canvas, objects: Objects, placements: Tensor, rows: Tensor, params: ComposeParams
 ) -> Canvas:
-    """`after`, with the last object of these rows (M,) fitted by its gradients; not differentiable."""
+    """`after`, with the last object of these rows (M,) fitted by its gradients; not differentiable.
+
+    An object of one colour stays as it was pasted: without gradients, nothing of it would be left.
+    """
     images = warped(objects, placements, params)[0]
     result, last = after.images.clone(), after.class_ids.shape[1]
     outer, inner = to_arrays(before.images), to_arrays(images)
     for row in rows.tolist():
-        pixels = poisson(outer[row], inner[row], (after.owner[row] == last).cpu().numpy())
-        result[row] = to_images(pixels[None])[0].to(result)
+        inside = (after.owner[row] == last).cpu().numpy()
+        if inside.any() and np.ptp(inner[row][inside], axis=0).max() > FLAT:
+            result[row] = to_images(poisson(outer[row], inner[row], inside)[None])[0].to(result)
     return replace(after, images=result)

@@ -24,6 +24,12 @@ def random_placements(count: int, generator: torch.Generator) -> Tensor:
     return torch.rand(count, len(PARAMETERS), generator=generator) * 2 - 1
 
 
+def varied(params: PlacementParams) -> Tensor:
+    """(6,) bool: which parameters have a range at all; the others place nothing, whatever a network says."""
+    widths = [params.rotate, params.shear, *(end - start for start, end in (params.scale_x, params.scale_y))]
+    return torch.tensor([*widths, params.shift, params.shift]) > 0
+
+
 def boxes_of(alpha: Tensor, threshold: float = 0.5) -> Tensor:
     """(N, 4) left, top, right, bottom in pixels of where alpha (N, H, W) in [0, 1] reaches the threshold.
 

@@ -17,7 +17,7 @@ from stages.compose.state import ComposeState
 from stages.compose.training import Trainer
 
 COLUMNS, DRAWN_STREAM = 12, 79
-SHOWN = ("synthesizer/target_loss", "synthesizer/critic", "synthesizer/spread", "hardness/learned")
+SHOWN = ("synthesizer/target_loss", "synthesizer/critic", "synthesizer/distance", "hardness/learned")
 
 
 class Run:
@@ -47,13 +47,15 @@ class Run:
             step = self.state.step
             averages.add(terms)
             looks = step > warm and (step % params.sample_every == 0 or step == last)
-            if step % params.log_every == 0 or looks:
+            saves = step % params.save_every == 0 or step == last or self.work.overdue()
+            # Before a saving too: the means begun are not part of the state.
+            if step % params.log_every == 0 or looks or saves:
                 row = averages.take() | (self._hardness() if looks else {})
                 self._log(row)
                 progress.update(step, {name: value for name, value in row.items() if name in SHOWN})
             if looks:
                 self.draw(step)
-            if step % params.save_every == 0 or step == last or self.work.overdue():
+            if saves:
                 self.work.save(self.state.save())
 
     def _hardness(self) -> dict[str, float]:

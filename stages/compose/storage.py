@@ -1,13 +1,16 @@
 """A placer on disk: placer.json with all params, and placer.safetensors with its network, where it has one."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from stages.common.digests import tree_digest
 from stages.common.paths import require
+from stages.common.spec import DatasetSpec
 from stages.common.weights import load_into, load_weights, save_weights
 from stages.compose.context import ContextModel, ContextPlacer
 from stages.compose.networks import Synthesizer
@@ -17,9 +20,15 @@ from stages.compose.placers import Place, place_by, place_randomly
 CONFIG, WEIGHTS = "placer.json", "placer.safetensors"
 
 
-def save_placer(folder: Path, params: ComposeParams, channels: int, classes: int, network: nn.Module | None) -> None:
-    """Write what `load_placer` reads; network: of the placers that have one."""
-    config = {"params": params.model_dump(mode="json"), "channels": channels, "classes": classes}
+def save_placer(
+    folder: Path, params: ComposeParams, spec: DatasetSpec, network: nn.Module | None, pasted: Iterable[Path]
+) -> None:
+    """Write what `load_placer` reads; network: of the placers that have one.
+
+    pasted: what is pasted and on what. Their digest is part of the placer: what it makes changes with them.
+    """
+    sizes = {"channels": spec.channels, "classes": len(spec.classes), "pasted": tree_digest(pasted)}
+    config = {"params": params.model_dump(mode="json"), **sizes}
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
     if network is not None:
         save_weights(folder / WEIGHTS, network.state_dict(), {"placer": params.placer})

@@ -14,14 +14,14 @@ from stages.compose.composer import Composer, as_samples
 from stages.compose.losses import critic_terms, gradient_penalty, synthesizer_terms
 from stages.compose.params import ComposeParams
 from stages.compose.pasting import Canvas, Objects
-from stages.compose.placement import bounded
+from stages.compose.placement import bounded, varied
 from stages.compose.placers import Place, place_by, place_randomly, raw_placements
 from stages.compose.state import ComposeState
 from stages.train.augment import jitter_colours
 from stages.train.targets.base import Target
 from stages.train.training import LabelledData
 
-WARM_STREAM, SYNTHESIZER_STREAM, TARGET_STREAM, CRITIC_STREAM, AUGMENT_STREAM = 71, 72, 73, 74, 75
+SYNTHESIZER_STREAM, TARGET_STREAM, CRITIC_STREAM, AUGMENT_STREAM = 72, 73, 74, 75
 Terms = dict[str, Tensor]
 
 
@@ -84,17 +84,16 @@ class Trainer:
         frozen = [*state.learner.module.parameters(), *state.critic.parameters()]
         _freeze(frozen, True)
         loss = self._target_loss(state, canvas)
-        terms = synthesizer_terms(
-            loss, state.critic(canvas.images), *pairs[-1], self.params.hardness_cap, self.params.weights.margin
-        )
+        first, second = (raw[:, varied(self.params.placement)] for raw in pairs[-1])
+        scores, margin = state.critic(canvas.images), self.params.weights.margin
+        terms = synthesizer_terms(loss, scores, first, second, self.params.hardness_cap, margin)
         weights = self.params.weights
         total = sum(getattr(weights, name) * term for name, term in terms.items())
         _step(state.synthesizer_optimiser, total)
         _freeze(frozen, False)
-        spread = bounded(pairs[-1][0].detach()).std(dim=0).mean()
         return {f"synthesizer/{name}": term.detach() for name, term in terms.items()} | {
             "synthesizer/target_loss": loss.detach(),
-            "synthesizer/spread": spread,
+            "synthesizer/distance": (bounded(first) - bounded(second)).detach().abs().mean(),
         }
 
     def _target_loss(self, state: ComposeState, canvas: Canvas) -> Tensor:

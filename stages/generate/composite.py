@@ -24,7 +24,7 @@ STREAM = 81
 
 def make_composite_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.DataFrame:
     """Write the recipe `composite` to `out` and return its index; an empty set where there is nothing to place."""
-    if not len(read_index(require(FOREGROUNDS, "prepare"))):
+    if not all(len(read_index(require(folder, "prepare"))) for folder in (FOREGROUNDS, BACKGROUNDS)):
         with publish(out) as folder:
             return write_set(folder, [], params.shard_size)
     from stages.common.device import pick_device

@@ -6,7 +6,7 @@ from compose_builders import CPU, shapes, small_params
 
 from stages.common.errors import UserError
 from stages.common.samples import SampleSet
-from stages.compose.context import ContextPlacer, box_maps, examples_of, overlap, train_context
+from stages.compose.context import ContextPlacer, box_maps, clear_of, examples_of, overlap, train_context
 from stages.compose.placement import placed_boxes
 from stages.compose.placers import place_randomly
 
@@ -63,3 +63,13 @@ def test_labelled_images_without_objects_are_refused():
     blank = SampleSet(np.zeros((2, 8, 8, 1), np.uint8), np.zeros((2, 8, 8), np.uint8), pd.DataFrame({"a": [1, 2]}))
     with pytest.raises(UserError, match=r"context learns from the boxes or masks"):
         examples_of(blank)
+
+
+def test_places_where_another_object_stands_are_not_called_empty():
+    masks = np.zeros((2, 24, 32), np.uint8)
+    masks[0, 0:8, 0:8], masks[0, 12:20, 20:28] = 1, 1
+    masks[1, 0:8, 0:8] = 1
+    found = examples_of(SampleSet(np.zeros((2, 24, 32, 1), np.uint8), masks, pd.DataFrame({"a": [1, 2]})))
+    assert found.boxes.tolist() == [[0, 0, 8, 8], [20, 12, 28, 20], [0, 0, 8, 8]]
+    box = torch.tensor([[21.0, 12, 29, 20]]).repeat(2, 1)
+    assert clear_of(box, found, torch.tensor([0, 1])).tolist() == [False, True]

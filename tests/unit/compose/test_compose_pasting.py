@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -108,3 +110,56 @@ def test_poisson_keeps_the_gradients_and_meets_the_background():
 def test_poisson_of_an_image_with_itself_is_the_image():
     image = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
     assert (poisson(image, image, np.ones((12, 12), bool)) == image).all()
+
+
+def test_poisson_goes_on_to_the_frame() -> None:
+    image, inside = np.full((8, 8, 1), 100, np.uint8), np.zeros((8, 8), bool)
+    inside[:, :4] = True
+    cutout = np.tile(np.array([0, 90, 20, 60, 0, 0, 0, 0], np.uint8)[None, :, None], (8, 1, 1))
+    found = poisson(image, cutout, inside)
+    assert (found[:, 4:] == 100).all()
+    assert found[4, 1, 0] > found[4, 0, 0] + 50
+
+
+def test_an_object_of_one_colour_is_not_lost_to_poisson_borders():
+    composer = make_composer(small_params(blends=["poisson"]))
+    canvas = composer.compose(place_randomly, 8, torch.Generator().manual_seed(0), offline=True)
+    assert (canvas.images[canvas.masks()[:, None] > 0] > 0).all()
+
+
+def test_a_faint_object_keeps_its_label():
+    objects = shapes().take(torch.tensor([0]))
+    faint = replace(objects, alpha=objects.alpha * 0.3)
+    canvas = paste(Canvas.empty(torch.zeros(1, 1, 24, 32)), faint, MIDDLE, FIRST, small_params())
+    assert canvas.class_ids.tolist() == [[1]]
+    assert int((canvas.masks() == 1).sum()) == 48
+    gone = replace(objects, alpha=objects.alpha * 0)
+    assert paste(Canvas.empty(torch.zeros(1, 1, 24, 32)), gone, MIDDLE, FIRST, small_params()).class_ids.tolist() == [
+        [0]
+    ]
+
+
+def test_an_object_that_nobody_sees_has_no_box():
+    params = small_params(min_visible=0, placement={"rotate": 0, "shear": 0, "scale_x": [1, 3], "scale_y": [1, 3]})
+    canvas, objects = Canvas.empty(torch.zeros(1, 1, 24, 32)), shapes()
+    small, large = (torch.tensor([[0.0, 0, size, size, 0, 0]]) for size in (-1, 1))
+    canvas = paste(canvas, objects.take(torch.tensor([0])), small, FIRST, params)
+    canvas = paste(canvas, objects.take(torch.tensor([1])), large, FIRST, params)
+    assert canvas.class_ids.tolist() == [[1, 2]]
+    assert canvas.boxes()[0][:, 4].tolist() == [2]
+
+
+def test_the_last_object_of_every_image_is_the_differentiable_one():
+    composer = make_composer(small_params(objects=[1, 3], min_visible=0))
+    leaves = []
+
+    def place(backgrounds, objects, generator):
+        leaves.append(place_randomly(backgrounds, objects, generator).requires_grad_())
+        return leaves[-1]
+
+    canvas = composer.compose(place, 16, torch.Generator().manual_seed(1))
+    assert len(leaves) == 3
+    canvas.images.square().sum().backward()
+    assert [leaf.grad is None for leaf in leaves] == [True, True, False]
+    assert (leaves[-1].grad.abs().sum(dim=1) > 0).all()
+    assert (canvas.class_ids[:, -1] > 0).all()

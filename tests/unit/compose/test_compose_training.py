@@ -53,7 +53,7 @@ def test_the_gradient_penalty_of_a_linear_critic_is_its_squared_slope():
 
 
 def test_a_round_changes_every_parameter_of_the_synthesizer():
-    trainer, state = make_trainer(small_params(warm_up=0, steps=1))
+    trainer, state = make_trainer(small_params(warm_up=1, steps=1))
     before = {name: value.clone() for name, value in state.synthesizer.state_dict().items()}
     list(trainer.run(state))
     assert [n for n, value in state.synthesizer.state_dict().items() if torch.equal(value, before[n])] == []
