@@ -78,6 +78,11 @@ def find_clusters(images: ImageBank, params: PretrainParams, seed: int) -> Tenso
 
 def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
     """Raises UserError when the image size does not fit a GAN, or there is too little to train on or to measure."""
+    if spec.labels != "masks":
+        raise UserError(
+            f"evaluate.recipes: the recipes with gan label pixels, but {spec.name} has labels: {spec.labels}; "
+            "take them out"
+        )
     if images < FEWEST_IMAGES:
         raise UserError(f"{UNLABELED}: {images} unlabelled images; a GAN needs at least {FEWEST_IMAGES}")
     if images < FEWEST_A_CLUSTER * params.network.clusters:

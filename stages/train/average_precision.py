@@ -27,7 +27,10 @@ def detection_scores(predictions: Tensor, labels: Tensor, classes: Sequence[str]
     """
     truths = [present(rows) for rows in labels]
     if not sum(map(len, truths)):
-        raise UserError("the boxes to score against are none: no image has one")
+        raise UserError(
+            "no image has a box to score against; label some in the annotations.json of val/ and test/, or set "
+            "prepare.val to 0"
+        )
     found = [present(rows) for rows in predictions]
     return coco_scores(found, truths, classes) | {"voc07_ap": voc07_ap(found, truths)}
 

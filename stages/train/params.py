@@ -147,7 +147,8 @@ class TrainParams(Params):
     dice: float = Field(default=1.0, ge=0)
     """Weight of the Dice loss beside the cross-entropy, whose weight is 1."""
     class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs a class by the inverse root of its share of the training pixels, or images for a classifier."""
+    """`balanced` weighs a class by the inverse root of its share of the training pixels, or images for a classifier;
+    detectors do without."""
     ema: float = Field(default=0.98, ge=0, lt=1)
     """Decay a step of the moving average of the weights that is validated and kept; 0 keeps the weights themselves."""
     augment: AugmentParams = AugmentParams()

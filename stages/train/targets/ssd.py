@@ -73,7 +73,9 @@ class SmallSSDTarget(DetectionTarget):
         found = owner >= 0
         boxes = labels.gather(1, owner.clamp(min=0)[:, :, None].expand(-1, -1, 5))
         classes = torch.where(found, boxes[:, :, 4], 0).long()
-        costs = F.cross_entropy(logits.transpose(1, 2), classes, reduction="none")
+        costs = F.cross_entropy(
+            logits.transpose(1, 2), classes, reduction="none", label_smoothing=self.params.label_smoothing
+        )
         counted = found | hard_negatives(costs.detach(), found)
         # Only matched boxes are encoded: those that fill up have no area, and no logarithm.
         wanted = encode(boxes[found][:, :4], defaults.expand(len(labels), -1, -1)[found])

@@ -14,17 +14,15 @@ from stages.train.targets.torchvision_models import torchvision_part
 class Pending:
     """Images that wait for their labels: in training these detectors give losses, and no outputs.
 
-    images: (N, 3, H, W). precision: what the forward pass computes in; None for the type of the weights.
+    images: (N, 3, H, W).
     """
 
     network: nn.Module
     images: Tensor
-    precision: torch.dtype | None
 
     def losses(self, labels: Tensor) -> dict[str, Tensor]:
         """The terms of the loss by name. labels: (N, M, 5)."""
-        with torch.autocast(self.images.device.type, self.precision, enabled=self.precision is not None):
-            found: dict[str, Tensor] = self.network(list(self.images), [_truth(rows) for rows in labels])
+        found: dict[str, Tensor] = self.network(list(self.images), [_truth(rows) for rows in labels])
         return found
 
 
@@ -42,11 +40,12 @@ class TorchvisionDetector(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor | Pending:
         """The detections, best first; a grey image goes in as three equal channels."""
-        images, device = images.expand(-1, 3, -1, -1), images.device.type
+        images = images.expand(-1, 3, -1, -1)
         if self.training:
-            precision = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
-            return Pending(self.network, images, precision)
-        return padded([_rows(found) for found in self.network(list(images))], self.most, 6)
+            return Pending(self.network, images)
+        # In full precision, as in training: torchvision would compute boxes in bf16 too, whose steps are whole pixels.
+        with torch.autocast(images.device.type, enabled=False):
+            return padded([_rows(found) for found in self.network(list(images))], self.most, 6)
 
 
 def _rows(found: dict[str, Tensor]) -> Tensor:
@@ -62,7 +61,7 @@ class TorchvisionTarget(DetectionTarget):
 
     def build(self) -> nn.Module:
         """The network with fresh weights. Raises UserError when torchvision does not load."""
-        build = getattr(torchvision_part("models.detection", self.name, "ssd_small"), self.builder)
+        build = getattr(torchvision_part("models.detection", self.name), self.builder)
         network = build(weights=None, weights_backbone=None, num_classes=len(self.spec.classes), **self.options())
         return TorchvisionDetector(network, self.params.detector.most)
 

@@ -4,11 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from stages.common.errors import UserError
+from stages.common.spec import DatasetSpec
+from stages.pretrain.__main__ import check
 from stages.pretrain.build import build_discriminator, build_generator
 from stages.pretrain.discriminator import Discriminator, append_batch_deviation
 from stages.pretrain.generator import start_size
 from stages.pretrain.layers import EqualLinear, ModulatedConv
-from stages.pretrain.params import NetworkParams
+from stages.pretrain.params import NetworkParams, PretrainParams
 from stages.pretrain.resample import TAPS, downsample, upsample
 
 SMALL = NetworkParams(z_dim=8, w_dim=8, channel_base=64, channel_limit=16)
@@ -137,3 +140,9 @@ def test_style_mixing_takes_late_layers_from_the_second_latent():
     assert ws[0, :2].sum() == 0
     assert ws[0, 2:].min() == 1
     assert ws[1].sum() == 0
+
+
+def test_a_gan_is_not_trained_where_it_could_label_nothing():
+    spec = DatasetSpec(name="fruit", size=(32, 32), channels=3, classes=("nothing", "pear"), labels="image")
+    with pytest.raises(UserError, match=r"evaluate\.recipes: .* fruit has labels: image; take them out"):
+        check(PretrainParams(), spec, 1000)

@@ -56,7 +56,7 @@ def test_voc_gives_each_detection_the_box_that_it_overlaps_most() -> None:
 
 
 def test_a_set_without_a_true_box_is_refused() -> None:
-    with pytest.raises(UserError, match="no image has one"):
+    with pytest.raises(UserError, match="no image has a box to score against"):
         detection_scores(torch.zeros(1, 2, 6), torch.full((1, 2, 5), -1.0), CLASSES)
 
 

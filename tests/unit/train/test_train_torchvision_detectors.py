@@ -7,7 +7,7 @@ from box_builders import boxed_set, boxes_spec, params_of, run_of
 
 from stages.common.errors import UserError
 from stages.train.targets import make_target
-from stages.train.targets.torchvision_detectors import Pending
+from stages.train.targets.torchvision_detectors import Pending, TorchvisionDetector
 
 TERMS = {
     "ssd300": {"classification", "bbox_regression"},
@@ -35,23 +35,34 @@ def test_a_step_on_grey_images_changes_the_weights_and_predictions_have_the_shar
     assert there[:, 5].tolist() == sorted(there[:, 5].tolist(), reverse=True)
 
 
-def test_the_losses_are_computed_in_the_precision_of_the_forward_pass() -> None:
-    seen = []
+class Probe(torch.nn.Module):
+    """Says in what precision it was asked to compute, and with which labels."""
 
-    class Network(torch.nn.Module):
-        def forward(self, images: list[torch.Tensor], targets: list[dict[str, torch.Tensor]]) -> dict:
-            seen.append((images[0] @ images[0]).dtype)
-            seen.append([(t["boxes"].tolist(), t["labels"].tolist()) for t in targets])
-            return {}
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[object] = []
 
+    def forward(self, images: list[torch.Tensor], targets: list[dict[str, torch.Tensor]] | None = None) -> object:
+        self.seen.append((images[0] @ images[0]).dtype)
+        self.seen += [(t["boxes"].tolist(), t["labels"].tolist()) for t in targets or []]
+        return [] if targets is None else {}
+
+
+def test_boxes_are_computed_in_full_precision_whatever_the_rest_does() -> None:
     labels = torch.tensor([[[1.0, 2, 3, 4, 2], [0, 0, 0, 0, -1]], [[0, 0, 0, 0, -1], [0, 0, 0, 0, -1]]])
-    Pending(Network(), torch.ones(2, 3, 4, 4), torch.bfloat16).losses(labels)
-    assert seen == [torch.bfloat16, [([[1.0, 2, 3, 4]], [2]), ([], [])]]
-    Pending(Network(), torch.ones(2, 3, 4, 4), None).losses(labels)
-    assert seen[2] == torch.float32
+    probe, images = Probe(), torch.ones(2, 3, 4, 4)
+    detector = TorchvisionDetector(probe, 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        pending = detector.train()(images)
+        detector.eval()(images)
+    assert isinstance(pending, Pending)
+    pending.losses(labels)
+    assert probe.seen == [torch.float32, torch.float32, ([[1.0, 2, 3, 4]], [2]), ([], [])]
 
 
 def test_without_torchvision_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
-    with pytest.raises(UserError, match=r"ssd300 needs torchvision, .* set train\.target to ssd_small"):
+    with pytest.raises(
+        UserError, match=r"ssd300 needs torchvision, .* install the torch and torchvision of one release$"
+    ):
         make_target(boxes_spec(), params_of(target="ssd300")).build()
