@@ -101,7 +101,12 @@ def _sentence(error: ValidationError, cls: type[Params], path: Path, prefix: str
     if first["type"] == "extra_forbidden":
         known = _fields_at(cls, location[:-1])
         return f"{path}: {where} is not a known key{_hint(location[-1], known)}"
-    return f"{path}: {where}: {_uncapitalised(first['msg'].removeprefix('Value error, '))} (found {first['input']!r})"
+    found = "" if first["type"] == "missing" else f" (found {_shortened(repr(first['input']))})"
+    return f"{path}: {where}: {_uncapitalised(first['msg'].removeprefix('Value error, '))}{found}"
+
+
+def _shortened(text: str, length: int = 80) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def _uncapitalised(text: str) -> str:

@@ -120,7 +120,7 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     "compose/spread": (
         "Spread of placements",
         "deviation, ranges are 2 wide",
-        "How differently one object is put on one background by several draws of the noise; evenly drawn, it is 0.58.",
+        "How differently one object is put on one background by draws of the noise; evenly drawn, it is about 0.57.",
     ),
     "generate/samples": ("Samples", "count", "Samples in this set, before validation."),
     "generate/real_samples": ("Real samples", "count", "Labelled real images among them."),

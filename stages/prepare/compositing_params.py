@@ -57,7 +57,8 @@ class VocParams(Params):
     test: str = "Main/test"
     """List of ImageSets/ to test on."""
     difficult: bool = False
-    """Whether objects that are marked as difficult have boxes."""
+    """Whether objects that are marked as difficult have boxes. Without them, finding one counts as an error, where
+    PASCAL counts it not at all."""
 
 
 class CocoParams(Params):

@@ -28,7 +28,10 @@ Digit = tuple[np.ndarray, int]
 
 
 def read_source(params: PrepareParams, seed: int) -> Source:
-    """Centred digits as `labeled`, moved ones as `val` and `test`, and `simulated` ones made of those in `labeled`."""
+    """Centred digits as `labeled`, moved ones as `val` and `test`, and `simulated` ones made of those in `labeled`.
+
+    With affNIST's own training file, `simulated` are digits of that file: more labels than those of `labeled`.
+    """
     files = affnist_files(params.path)
     spec = DatasetSpec(name="affnist", size=SIZE, channels=1, classes=CLASSES, labels="image")
     piles = digit_piles(params) if not files else {"labeled": centred_digits(files)}

@@ -35,8 +35,9 @@ class Part:
 
 
 def read_source(params: PrepareParams, seed: int) -> Source:
-    """Images that show a chosen class as `labeled`, all of the test part as `test`; cut-outs from the former, and
-    backgrounds from the images of its part that show none."""
+    """Images that show a chosen class as `labeled`, those of the test part as `test`; cut-outs from the former, and
+    backgrounds from the images of its part that show none. Images with a crowd of a chosen class are left out of all,
+    so that scores do not compare with published ones."""
     root, wanted = folder_of(params, "annotations/"), params.coco
     spec = DatasetSpec(
         name="coco", size=frame_of(params), channels=3, classes=("background", *wanted.classes), labels="boxes"
@@ -72,6 +73,8 @@ def read_part(root: Path, name: str, classes: tuple[str, ...]) -> Part:
     for image, category, crowd, annotation in annotations:
         if category in ids and not crowd:
             objects.setdefault(image, []).append(annotation)
+    if lost := {image for image, *_ in annotations} - set(images):
+        raise UserError(f"{file}: annotations name image {min(lost)}, which images does not list; correct the file")
     crowded = {image for image, category, crowd, _ in annotations if category in ids and crowd}
     return Part(file, images, objects, crowded, ids)
 
@@ -92,7 +95,7 @@ def boxes_of(part: Part, image: int) -> np.ndarray:
     rows = []
     for annotation in part.objects.get(image, []):
         box = annotation.get("bbox")
-        if not isinstance(box, list) or len(box) != 4:
+        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
             raise UserError(
                 f"{part.file}: annotation {annotation.get('id')} has no bbox of 4 numbers; correct the file"
             )

@@ -20,7 +20,10 @@ def read_table(path: Path, columns: Sequence[str], why: str) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f"{path}: no such file; {why}")
     try:
-        table = pd.read_csv(path, dtype={FILE: str, "class": str}, skipinitialspace=True)
+        # Classes may be called None or NA.
+        table = pd.read_csv(
+            path, dtype={FILE: str, "class": str}, skipinitialspace=True, keep_default_na=False, na_values=[""]
+        )
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())})") from error
     for column in (FILE, *columns):

@@ -58,3 +58,10 @@ def test_a_file_in_another_encoding_is_named(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         load_params("pretrain", PretrainParams, tmp_path / "params.yaml")
+
+
+def test_what_was_found_is_cut_short(tmp_path):
+    with pytest.raises(UserError) as error:
+        load_params("pretrain", PretrainParams, write(tmp_path, f"pretrain: [{', '.join(['1'] * 500)}]"))
+    assert len(str(error.value)) < 300
+    assert str(error.value).endswith("...)")

@@ -66,3 +66,8 @@ def test_a_missing_table_or_column_is_refused(tmp_path):
 
 def test_the_kind_of_labels_must_be_known(tmp_path):
     assert "labels: input should be 'masks', 'boxes' or 'image'" in refused(write_fruit(tmp_path, labels="class"))
+
+
+def test_a_class_may_be_called_none(tmp_path):
+    params = write_fruit(tmp_path, "l0.png,None\nl1.png,NA\nl2.png,None\n", classes=["nothing", "NA", "None"])
+    assert [record.read().class_id for record in open_source(params).records] == [None, None, 2, 1, 2]

@@ -108,6 +108,12 @@ def test_every_mistake_is_one_sentence(root):
     content["annotations"][0]["bbox"] = [1, 2]
     file.write_text(json.dumps(content))
     assert "annotation 0 has no bbox of 4 numbers" in refused()
+    content["annotations"][0]["bbox"] = [1, 2, "3", 4]
+    file.write_text(json.dumps(content))
+    assert "annotation 0 has no bbox of 4 numbers" in refused()
+    content["annotations"][0]["image_id"] = 999
+    file.write_text(json.dumps(content))
+    assert "annotations name image 999, which images does not list" in refused()
     file.write_text(file.read_text()[:-40])
     assert "not whole COCO annotations" in refused()
     file.write_text("[]")
