@@ -43,6 +43,7 @@ def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> 
         clear=findings.verdict.clear,
         charts=_charts(findings),
         legend=charts.legend,
+        series=charts.SERIES,
         swatches=images.swatches(findings.spec.classes),
         rows=_comparison(findings),
         parts=_part_rows(findings),

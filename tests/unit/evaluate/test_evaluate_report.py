@@ -10,6 +10,7 @@ import torch
 from evaluate_builders import EYES, gaze_findings, gaze_scored, made_findings, pck_scored, scored, target_of
 
 from stages.common.pictures import save_png
+from stages.common.recipes import RECIPES
 from stages.common.spec import DatasetSpec
 from stages.evaluate.html import render
 from stages.evaluate.images import picture_rows
@@ -206,3 +207,11 @@ def test_refining_is_in_the_contents_when_it_was_done(tmp_path):
     (tmp_path / "reports/refine").mkdir(parents=True)
     (tmp_path / "reports/refine/metrics.json").write_text('{"refine/told_refined": 0.55}')
     assert "#refining" in Page(render(gaze_findings(tmp_path, eye_scores()), {})).anchors
+
+
+def test_every_recipe_has_a_colour_of_its_own(tmp_path):
+    text = render(made_findings(tmp_path, [scored(recipe, [0.5, 0.6]) for recipe in RECIPES]), {})
+    for number, recipe in enumerate(RECIPES):
+        assert f'<i class="s{number} key"></i>{recipe}' in text
+        assert f"i.s{number}{{background:var(--s{number})}}" in text
+        assert text.count(f"--s{number}:#") == 2
