@@ -31,7 +31,7 @@ def refuse_target(target: Target) -> None:
             f"compose: composites carry masks, boxes or classes, but train.target {target.name} learns {target.task}; "
             "set prepare.foregrounds.source to none, or train.target to one of the former"
         )
-    if target.name in ("ssd300", "fasterrcnn"):
+    if not target.loss_while_frozen:
         raise UserError(
             f"compose.placer: learned needs a target whose loss can be taken while it is frozen, not {target.name}; "
             "set it to random or context, or train.target to ssd_small"

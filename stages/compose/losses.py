@@ -10,28 +10,30 @@ LEAST = 1e-4
 STEEP = 1.5
 
 
-def hardness_loss(target_loss: Tensor, cap: float) -> Tensor:
-    """What the synthesizer minimises so that the target fails: -log(1 - p) of p = exp(-loss of the target).
+def hardness_loss(losses: Tensor, cap: float) -> Tensor:
+    """What the synthesizer minimises so that the target fails, a scalar: the mean of -log(1 - exp(-r)) over composites.
 
-    For a classifier p is the probability of the right class. It is bounded below by 0 and its gradient is large where
-    the target succeeds, unlike minus the target's loss, which has no lower bound. From `cap` on it is flat: composites
-    that nobody could read teach nothing. target_loss: scalar, the mean over the batch.
+    r is the target's loss of a composite as a multiple of the batch's mean, so that no task's unit of loss matters;
+    were it the loss itself, exp(-r) would be a classifier's probability of the right class. Bounded below, unlike minus
+    the target's loss, and steep where the target succeeds. From `cap` on it is flat: a composite that nobody could read
+    teaches nothing. losses: (N,), one a composite.
     """
-    return -torch.log(-torch.expm1(-(target_loss.clamp(max=cap) + LEAST)))
+    relative = losses / losses.detach().mean().clamp(min=LEAST)
+    return -torch.log(-torch.expm1(-(relative.clamp(max=cap) + LEAST))).mean()
 
 
 def synthesizer_terms(
-    target_loss: Tensor, scores: Tensor, first: Tensor, second: Tensor, cap: float, margin: float
+    losses: Tensor, scores: Tensor, first: Tensor, second: Tensor, cap: float, margin: float
 ) -> dict[str, Tensor]:
     """`target`, `critic`, `diversity`, `saturation`, scalars.
 
-    target_loss: scalar. scores: (N, h, w) of the critic on composites. first, second: (N, P) placements of the same
+    losses: (N,) of the target. scores: (N, h, w) of the critic on composites. first, second: (N, P) placements of the same
     pairs by two draws of the noise, before the squash. `saturation` keeps these where the squash has a slope: an
     adversary is pushed to the bounds, and there a synthesizer would stay for ever, with one placement for all.
     """
     distance = (bounded(first) - bounded(second)).abs().mean(dim=1)
     return {
-        "target": hardness_loss(target_loss, cap),
+        "target": hardness_loss(losses, cap),
         "critic": F.softplus(-scores).mean(),
         "diversity": F.relu(margin - distance).mean(),
         "saturation": F.relu(torch.cat([first, second]).abs() - STEEP).square().mean(),

@@ -113,8 +113,8 @@ class ComposeParams(Params):
     weights: WeightParams = WeightParams()
     context: ContextParams = ContextParams()
     hardness_cap: float = Field(default=3.0, gt=0)
-    """Mean loss of the target on a batch, in the target's own unit, from which on composites count as hard enough and
-    teach the synthesizer no more. Losses of boxes are larger than those of pixels and classes: take 20 for them."""
+    """Loss of the target on a composite, in multiples of the batch's mean, from which on it counts as hard enough and
+    teaches the synthesizer no more."""
     log_every: int = Field(default=20, ge=1)
     sample_every: int = Field(default=100, ge=1)
     save_every: int = Field(default=100, ge=1)

@@ -81,27 +81,30 @@ class Trainer:
             return bounded(first)
 
         canvas = self.composer.compose(place, self.params.batch, generator)
-        frozen = [*state.learner.module.parameters(), *state.critic.parameters()]
+        parts = (state.learner.kept, state.critic)
+        frozen = [weight for part in parts for weight in part.parameters() if weight.requires_grad]
         _freeze(frozen, True)
-        loss = self._target_loss(state, canvas)
+        losses = self._target_losses(state, canvas)
         first, second = (raw[:, varied(self.params.placement)] for raw in pairs[-1])
         scores, margin = state.critic(canvas.images), self.params.weights.margin
-        terms = synthesizer_terms(loss, scores, first, second, self.params.hardness_cap, margin)
+        terms = synthesizer_terms(losses, scores, first, second, self.params.hardness_cap, margin)
         weights = self.params.weights
         total = sum(getattr(weights, name) * term for name, term in terms.items())
         _step(state.synthesizer_optimiser, total)
         _freeze(frozen, False)
         return {f"synthesizer/{name}": term.detach() for name, term in terms.items()} | {
-            "synthesizer/target_loss": loss.detach(),
+            "synthesizer/target_loss": losses.detach().mean(),
             "synthesizer/distance": (bounded(first) - bounded(second)).detach().abs().mean(),
         }
 
-    def _target_loss(self, state: ComposeState, canvas: Canvas) -> Tensor:
-        """The loss of the target, frozen, on composites; differentiable in their pixels."""
+    def _target_losses(self, state: ComposeState, canvas: Canvas) -> Tensor:
+        """(N,) the losses of the target, frozen, on composites; differentiable in their pixels.
+
+        The target is the average of its weights, which is what is kept in the end: the latest ones jump about.
+        """
         learner = state.learner
         labels = self.target.labels(as_samples(canvas)).to(canvas.images.device)
-        terms = self.target.loss_terms(learner.module.eval()(canvas.images), labels, learner.class_weights)
-        return torch.stack(list(terms.values())).sum()
+        return self.target.losses_each(learner.kept.eval()(canvas.images), labels, learner.class_weights)
 
     def _update_target(self, state: ComposeState, number: int, place: Place) -> Terms:
         generator = seeded(self.seed, TARGET_STREAM, number)

@@ -138,6 +138,8 @@ class TrainParams(Params):
     """Images of one update."""
     real_share: float = Field(default=0.5, gt=0, lt=1)
     """Share of real rows in every batch of a recipe that joins real and made ones."""
+    real_steps: int = Field(default=0, ge=0)
+    """First updates of such a recipe that see real rows alone, so that the rest is a fine-tuning; part of `steps`."""
     learning_rate: float = Field(default=8e-3, gt=0)
     """Peak of AdamW's step size: linear warm-up over the first 5 % of the steps, then a cosine to 0."""
     weight_decay: float = Field(default=1e-2, ge=0)
@@ -162,3 +164,9 @@ class TrainParams(Params):
     """Steps between two savings of the training state, from which a killed run goes on."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast on a GPU that has it, fp32 elsewhere."""
+
+    @model_validator(mode="after")
+    def _steps_left_for_made_ones(self) -> "TrainParams":
+        if self.real_steps >= self.steps:
+            raise ValueError(f"real_steps must be below steps, {self.steps}, not {self.real_steps}")
+        return self

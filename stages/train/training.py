@@ -84,7 +84,7 @@ class SeedRun:
         torch.manual_seed(seed)
         self.target, self.data, self.validation, self.params, self.seed = target, data, validation, params, seed
         self.learner = Learner(target, params, device, target.balance(data.labels))
-        self.batches = Batches(data.is_real, params.batch, params.real_share, seed)
+        self.batches = Batches(data.is_real, params.batch, params.real_share, seed, params.real_steps)
         self.outcome = Outcome()
         self.device = device
         self.losses = torch.zeros(2, dtype=torch.float64, device=device)

@@ -47,6 +47,8 @@ class Target(ABC):
     """What `train.target` of params.yaml calls it."""
     task: ClassVar[str]
     """What kind of labels it learns: `segmentation`, `gaze`, `keypoints`, `classification`, `detection`."""
+    loss_while_frozen: ClassVar[bool] = True
+    """Whether `loss_terms` takes what the network gives in evaluation mode; compositing learns from such losses."""
     metric: ClassVar[Metric]
     """The score that selects the best weights and compares recipes."""
 
@@ -79,6 +81,11 @@ class Target(ABC):
 
         outputs: what the network gives in training mode; `predict` gets what it gives in evaluation mode.
         """
+
+    def losses_each(self, outputs: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+        """(N,) the loss of each image alone. Only where `loss_while_frozen`: outputs in evaluation mode."""
+        pairs = zip(outputs.split(1), labels.split(1), strict=True)
+        return torch.stack([torch.stack(list(self.loss_terms(*p, weights).values())).sum() for p in pairs])
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:

@@ -56,6 +56,7 @@ def _rows(found: dict[str, Tensor]) -> Tensor:
 class TorchvisionTarget(DetectionTarget):
     """Detection by a network of torchvision."""
 
+    loss_while_frozen = False
     builder = ""
     """What torchvision calls it."""
 

@@ -35,3 +35,14 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
     expected = [first.rows(step) for step in range(10)]
     assert np.array_equal(again.rows(9), expected[9])
     assert not np.array_equal(other.rows(9), expected[9])
+
+
+def test_the_first_steps_may_see_real_rows_alone():
+    is_real = np.arange(40) < 10
+    batches = Batches(is_real, 8, 0.5, seed=0, real_steps=3)
+    assert [int(is_real[batches.rows(step)].sum()) for step in range(6)] == [8, 8, 8, 4, 4, 4]
+
+
+def test_a_set_without_real_rows_does_without_such_steps():
+    batches, plain = (Batches(np.zeros(20, dtype=bool), 8, 0.5, seed=0, real_steps=steps) for steps in (3, 0))
+    assert all(np.array_equal(batches.rows(step), plain.rows(step)) for step in range(5))
