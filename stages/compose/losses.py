@@ -1,5 +1,7 @@
 """What the three networks of compositing minimise, each term by name."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,15 +29,17 @@ def synthesizer_terms(
 ) -> dict[str, Tensor]:
     """`target`, `critic`, `diversity`, `saturation`, scalars.
 
-    losses: (N,) of the target. scores: (N, h, w) of the critic on composites. first, second: (N, P) placements of the same
-    pairs by two draws of the noise, before the squash. `saturation` keeps these where the squash has a slope: an
-    adversary is pushed to the bounds, and there a synthesizer would stay for ever, with one placement for all.
+    losses: (N,) of the target. scores: (N, h, w) of the critic on composites. first, second: (N, P) placements of the
+    same pairs by two draws of the noise, before the squash. `diversity` is a logarithm of their distance: a distance
+    itself pulls no harder when all placements have become one, and the target's pull always won. `saturation` keeps
+    placements where the squash has a slope: an adversary is pushed to the bounds, and there a synthesizer would stay
+    for ever, with one placement for all.
     """
     distance = (bounded(first) - bounded(second)).abs().mean(dim=1)
     return {
         "target": hardness_loss(losses, cap),
         "critic": F.softplus(-scores).mean(),
-        "diversity": F.relu(margin - distance).mean(),
+        "diversity": F.relu(math.log(margin) - torch.log(distance + LEAST)).mean(),
         "saturation": F.relu(torch.cat([first, second]).abs() - STEEP).square().mean(),
     }
 

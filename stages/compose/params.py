@@ -65,7 +65,7 @@ class WeightParams(Params):
     """That two draws of the noise place one pair differently."""
     saturation: float = Field(default=1.0, ge=0)
     """That no parameter is pressed against the end of its range, where the squash has no slope."""
-    margin: float = Field(default=0.5, ge=0, le=2)
+    margin: float = Field(default=0.5, gt=0, le=2)
     """Mean distance of two such placements, each parameter in [-1, 1], from which on they count as different."""
 
 
