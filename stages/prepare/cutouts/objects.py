@@ -5,12 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from stages.common.masks import main_class
-from stages.common.spec import IGNORE
+from stages.common.masks import main_class, regions
 from stages.prepare.cutouts.canvas import on_canvas
 from stages.prepare.records import Pixels, Record
-
-LEAST = 16  # pixels: smaller spots of a class are slips of the labelling, or too little to recognise
 
 
 def cut_ink(record: Record) -> list[Record]:
@@ -56,15 +53,3 @@ def _read_object(record: Record, number: int, largest: float) -> Pixels:
     cut = Pixels(pixels.image, keypoints=keypoints, alpha=alpha, class_id=class_id)
     height, width = pixels.mask.shape
     return on_canvas(cut, (height, width), largest)
-
-
-def regions(mask: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """(class id, (H, W) bool) of each region of a foreground class, corners connect, of at least LEAST pixels."""
-    from scipy.ndimage import label
-
-    found = []
-    for class_id in np.setdiff1d(mask, [0, IGNORE]).tolist():
-        numbers, count = label(mask == class_id, structure=np.ones((3, 3)))
-        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
-        found += [(class_id, numbers == number) for number in range(1, count + 1) if sizes[number] >= LEAST]
-    return found

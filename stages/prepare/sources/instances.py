@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.common.errors import UserError
+from stages.common.masks import LEAST
 from stages.common.spec import DatasetSpec
 from stages.prepare.cutouts.canvas import SOLID, on_canvas
-from stages.prepare.cutouts.objects import LEAST
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import read_image, resized
 from stages.prepare.records import Pixels, Record

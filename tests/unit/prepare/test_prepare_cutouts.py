@@ -11,7 +11,7 @@ from stages.common.tracking import Tracker
 from stages.prepare.__main__ import main
 from stages.prepare.cutouts import background_records, foreground_records, spread
 from stages.prepare.cutouts.checking import checked
-from stages.prepare.cutouts.objects import cut_objects, ink, regions
+from stages.prepare.cutouts.objects import cut_objects, ink
 from stages.prepare.cutouts.photos import HELD_OUT, TRAINING, photo_records, random_part, read_photo
 from stages.prepare.params import PrepareParams
 from stages.prepare.records import BadFileError, Pixels, Record, Source
@@ -59,18 +59,6 @@ def test_none_makes_none():
     source = open_source(params)
     assert foreground_records(params, source, source.records[:3]) == []
     assert background_records(params, source, 0) == []
-
-
-def test_the_regions_of_each_class_are_objects():
-    mask = np.zeros((20, 20), np.uint8)
-    mask[0:5, 0:5] = 2
-    mask[5:9, 5:9] = 2  # touches the first at a corner
-    mask[12:18, 12:18] = 2
-    mask[14:19, 0:4] = 1
-    mask[0, 15:18] = 1  # too small
-    mask[0, 19] = 255
-    found = regions(mask)
-    assert [(label, int(region.sum())) for label, region in found] == [(1, 20), (2, 41), (2, 36)]
 
 
 def test_objects_are_cut_from_labelled_images_by_their_masks():
