@@ -19,6 +19,7 @@ def read_composer(foregrounds: Path, backgrounds: Path, params: ComposeParams, d
     if cutouts.alpha is None:
         raise UserError(f"{foregrounds}: a cut-out has no opacity; delete the folder and run `dvc repro prepare`")
     alpha = torch.from_numpy(cutouts.alpha.astype(np.float32) / 255)
-    objects = Objects.of(to_images(cutouts.images), alpha, torch.tensor(cutouts.require_class_ids()))
-    parts = (part.to(device) for part in (objects.images, objects.alpha, objects.class_ids, objects.boxes))
-    return Composer(Objects(*parts), ImageBank(read_set(backgrounds).images, device), params)
+    keypoints = None if cutouts.keypoints is None else torch.from_numpy(cutouts.keypoints).to(device)
+    class_ids = torch.tensor(cutouts.require_class_ids()).to(device)
+    objects = Objects.of(to_images(cutouts.images).to(device), alpha.to(device), class_ids, keypoints)
+    return Composer(objects, ImageBank(read_set(backgrounds).images, device), params)

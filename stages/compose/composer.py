@@ -72,8 +72,9 @@ class Composer:
 
 
 def as_samples(canvas: Canvas) -> SampleSet:
-    """The composites as a labelled set: masks, boxes, and the class of the last object as that of the image."""
+    """The composites as a labelled set: masks, boxes, and of the image class and keypoints of the last object."""
     keys = [f"composite-{row}" for row in range(len(canvas.images))]
     index = pd.DataFrame({"key": keys, "class_id": canvas.class_ids[:, -1].cpu().numpy()})
     boxes = tuple(found.cpu().numpy().astype(np.float32) for found in canvas.boxes())
-    return SampleSet(to_arrays(canvas.images), canvas.masks().cpu().numpy(), index, boxes=boxes)
+    keypoints = None if canvas.keypoints is None else canvas.keypoints[:, -1].detach().cpu().numpy().astype(np.float32)
+    return SampleSet(to_arrays(canvas.images), canvas.masks().cpu().numpy(), index, keypoints, boxes=boxes)

@@ -47,8 +47,10 @@ def _read_object(record: Record, number: int, largest: float) -> Pixels:
     assert pixels.mask is not None
     found = regions(pixels.mask)
     class_id, region = found[number]
-    # Keypoints are those of an image; of several objects in it they are nobody's in particular.
-    keypoints = pixels.keypoints if len(found) == 1 else None
+    keypoints = pixels.keypoints
+    if keypoints is not None and len(found) > 1:
+        # Those of an image with several objects are nobody's in particular: all unknown.
+        keypoints = np.zeros_like(keypoints)
     alpha = np.where(region, 255, 0).astype(np.uint8)
     cut = Pixels(pixels.image, keypoints=keypoints, alpha=alpha, class_id=class_id)
     height, width = pixels.mask.shape

@@ -76,7 +76,8 @@ def test_objects_are_cut_from_labelled_images_by_their_masks():
     np.testing.assert_array_equal(first.image[4:8, 5:11], image[0:4, 0:6])
     np.testing.assert_array_equal(second.image[3:9, 6:10], image[6:12, 10:14])
     assert first.alpha.sum() == 255 * 24
-    assert first.keypoints is None
+    assert first.keypoints is not None
+    assert first.keypoints[:, 2].tolist() == [0]
 
 
 def test_a_lone_object_takes_its_keypoints_along():
