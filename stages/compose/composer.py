@@ -11,6 +11,7 @@ from stages.common.device import seeded
 from stages.common.samples import SampleSet
 from stages.common.tensors import ImageBank, to_arrays
 from stages.compose.blending import blend, bordered_each
+from stages.compose.cutouts import ObjectBank
 from stages.compose.params import ComposeParams
 from stages.compose.pasting import Canvas, Objects, fitted, paste, warped
 from stages.compose.placers import Place, place_randomly
@@ -20,7 +21,7 @@ from stages.compose.placers import Place, place_randomly
 class Composer:
     """Knows the cut-outs, the backgrounds and the params; what it makes is a function of the generator it is given."""
 
-    objects: Objects
+    objects: ObjectBank
     backgrounds: ImageBank
     params: ComposeParams
 
@@ -64,7 +65,7 @@ class Composer:
     def _objects(self, active: Tensor, generator: torch.Generator) -> Objects:
         """Random cut-outs, invisible where not active (N,)."""
         rows = torch.randint(len(self.objects), (len(active),), generator=generator)
-        objects = self.objects.take(rows.to(self.objects.alpha.device))
+        objects = self.objects.take(rows)
         return replace(objects, alpha=objects.alpha * active.to(objects.alpha)[:, None, None])
 
     def _borders(self, count: int, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from compose_builders import CPU, SPEC, small_params
+from compose_builders import CPU, SPEC, as_bank, small_params
 
 from stages.common.tensors import ImageBank
 from stages.compose.composer import Composer, as_samples
@@ -127,7 +127,7 @@ def test_keypoints_are_differentiable_in_the_placement():
 
 
 def composer(**placement: object) -> Composer:
-    return Composer(dotted(1), ImageBank(np.zeros((2, *SIZE, 1), np.uint8), CPU), params(**placement))
+    return Composer(as_bank(dotted(1)), ImageBank(np.zeros((2, *SIZE, 1), np.uint8), CPU), params(**placement))
 
 
 def test_composites_of_cut_outs_with_keypoints_are_samples_with_keypoints():
