@@ -33,25 +33,24 @@ def ink(pixels: Pixels) -> Pixels:
 
 
 def cut_objects(record: Record, largest: float) -> list[Record]:
-    """A record for each connected region of one foreground class in the mask of an image."""
-    mask = record.read().mask
-    assert mask is not None
-    return [
-        replace(record, source_id=f"{record.source_id}-{number}", read=partial(_read_object, record, number, largest))
-        for number in range(len(regions(mask)))
-    ]
-
-
-def _read_object(record: Record, number: int, largest: float) -> Pixels:
+    """A record for each connected region of one foreground class in the mask of an image, which is read once."""
     pixels = record.read()
     assert pixels.mask is not None
-    found = regions(pixels.mask)
-    class_id, region = found[number]
-    keypoints = pixels.keypoints
+    found, keypoints = regions(pixels.mask), pixels.keypoints
     if keypoints is not None and len(found) > 1:
         # Those of an image with several objects are nobody's in particular: all unknown.
         keypoints = np.zeros_like(keypoints)
+    whole = Pixels(pixels.image, keypoints=keypoints)
+    return [
+        replace(
+            record,
+            source_id=f"{record.source_id}-{number}",
+            read=partial(_object, whole._replace(class_id=class_id), region, largest),
+        )
+        for number, (class_id, region) in enumerate(found)
+    ]
+
+
+def _object(whole: Pixels, region: np.ndarray, largest: float) -> Pixels:
     alpha = np.where(region, 255, 0).astype(np.uint8)
-    cut = Pixels(pixels.image, keypoints=keypoints, alpha=alpha, class_id=class_id)
-    height, width = pixels.mask.shape
-    return on_canvas(cut, (height, width), largest)
+    return on_canvas(whole._replace(alpha=alpha), (region.shape[0], region.shape[1]), largest)
