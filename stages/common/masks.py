@@ -6,6 +6,8 @@ import numpy as np
 
 from stages.common.spec import IGNORE
 
+LEAST = 16  # pixels: smaller spots of a class are slips of the labelling, or too little to recognise
+
 
 def only(masks: np.ndarray, classes: Sequence[int]) -> np.ndarray:
     """Masks of any shape with all but these classes set to the background."""
@@ -17,3 +19,15 @@ def main_class(mask: np.ndarray) -> int:
     counts = np.bincount(mask.ravel(), minlength=256)
     counts[[0, IGNORE]] = 0
     return int(counts.argmax()) if counts.any() else 0
+
+
+def regions(mask: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """(class id, (H, W) bool) of each region of a foreground class, corners connect, of at least LEAST pixels."""
+    from scipy.ndimage import label
+
+    found = []
+    for class_id in np.setdiff1d(mask, [0, IGNORE]).tolist():
+        numbers, count = label(mask == class_id, structure=np.ones((3, 3)))
+        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
+        found += [(class_id, numbers == number) for number in range(1, count + 1) if sizes[number] >= LEAST]
+    return found

@@ -75,5 +75,11 @@ def warp_points(points: Tensor, maps: Tensor, size: tuple[int, int]) -> Tensor:
     return ((found + 1) * sides - 1) / 2
 
 
+def in_frame(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Whether points (..., 2), x, y as `warp_points` has them, lie on a pixel of images of `size`: (...) bool."""
+    limits = points.new_tensor([size[1], size[0]]) - 0.5
+    return ((points >= -0.5) & (points <= limits)).all(dim=-1)
+
+
 def _grid(images: Tensor, maps: Tensor) -> Tensor:
     return F.affine_grid(maps.to(images.device), list(images.shape), align_corners=False)

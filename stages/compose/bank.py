@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from stages.common.errors import UserError
 from stages.common.samples import read_set
-from stages.common.tensors import ImageBank, to_images
+from stages.common.tensors import ImageBank
 from stages.compose.composer import Composer
+from stages.compose.cutouts import ObjectBank
 from stages.compose.params import ComposeParams
-from stages.compose.pasting import Objects
 
 
 def read_composer(foregrounds: Path, backgrounds: Path, params: ComposeParams, device: torch.device) -> Composer:
@@ -18,7 +17,7 @@ def read_composer(foregrounds: Path, backgrounds: Path, params: ComposeParams, d
     cutouts = read_set(foregrounds)
     if cutouts.alpha is None:
         raise UserError(f"{foregrounds}: a cut-out has no opacity; delete the folder and run `dvc repro prepare`")
-    alpha = torch.from_numpy(cutouts.alpha.astype(np.float32) / 255)
-    objects = Objects.of(to_images(cutouts.images), alpha, torch.tensor(cutouts.require_class_ids()))
-    parts = (part.to(device) for part in (objects.images, objects.alpha, objects.class_ids, objects.boxes))
-    return Composer(Objects(*parts), ImageBank(read_set(backgrounds).images, device), params)
+    keypoints = None if cutouts.keypoints is None else torch.from_numpy(cutouts.keypoints)
+    class_ids, alpha = torch.tensor(cutouts.require_class_ids()), torch.from_numpy(cutouts.alpha)
+    objects = ObjectBank.of(ImageBank(cutouts.images, device), alpha, class_ids, keypoints)
+    return Composer(objects, ImageBank(read_set(backgrounds).images, device), params)

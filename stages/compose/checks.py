@@ -13,6 +13,8 @@ def refuse_unfit(spec: DatasetSpec, params: ComposeParams) -> None:
     """Raises UserError for params that do not suit the images or their labels."""
     if spec.labels == "image" and params.objects != (1, 1):
         raise UserError("compose.objects: the class of a whole image is that of its one object; set it to [1, 1]")
+    if spec.keypoints and params.objects != (1, 1):
+        raise UserError("compose.objects: the keypoints of an image are those of its one object; set it to [1, 1]")
     for name, levels in (("synthesizer", params.synthesizer.levels), ("critic", params.critic.levels)):
         if min(spec.size) < 2**levels:
             raise UserError(f"compose.{name}.levels: {levels} halvings of {min(spec.size)} pixels leave none; lower it")
@@ -25,11 +27,19 @@ def refuse_unfit(spec: DatasetSpec, params: ComposeParams) -> None:
 
 
 def refuse_target(target: Target) -> None:
-    """Raises UserError for a target that composites have no labels for, or that has no loss while it is frozen."""
-    if target.task not in ("segmentation", "detection", "classification"):
+    """Raises UserError for a target that composites have no labels for, that has no loss while it is frozen, or that
+    teaches the synthesizer nothing."""
+    if target.task not in ("segmentation", "detection", "classification", "keypoints"):
         raise UserError(
-            f"compose: composites carry masks, boxes or classes, but train.target {target.name} learns {target.task}; "
-            "set prepare.foregrounds.source to none, or train.target to one of the former"
+            f"compose: composites carry masks, boxes, classes or keypoints, but train.target {target.name} learns "
+            f"{target.task}; set prepare.foregrounds.source to none, or train.target to one of the former"
+        )
+    if target.task == "keypoints":
+        # Its loss is taken with labels that stay where they are while pixels move: what the synthesizer learns of it is
+        # to part the two. In 2 of 3 trainings the composites were then easier than before.
+        raise UserError(
+            f"compose.placer: learned cannot be taught by train.target {target.name}, which learns keypoints; set it "
+            "to random or context"
         )
     if not target.loss_while_frozen:
         raise UserError(

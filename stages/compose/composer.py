@@ -11,6 +11,7 @@ from stages.common.device import seeded
 from stages.common.samples import SampleSet
 from stages.common.tensors import ImageBank, to_arrays
 from stages.compose.blending import blend, bordered_each
+from stages.compose.cutouts import ObjectBank
 from stages.compose.params import ComposeParams
 from stages.compose.pasting import Canvas, Objects, fitted, paste, warped
 from stages.compose.placers import Place, place_randomly
@@ -20,7 +21,7 @@ from stages.compose.placers import Place, place_randomly
 class Composer:
     """Knows the cut-outs, the backgrounds and the params; what it makes is a function of the generator it is given."""
 
-    objects: Objects
+    objects: ObjectBank
     backgrounds: ImageBank
     params: ComposeParams
 
@@ -64,7 +65,7 @@ class Composer:
     def _objects(self, active: Tensor, generator: torch.Generator) -> Objects:
         """Random cut-outs, invisible where not active (N,)."""
         rows = torch.randint(len(self.objects), (len(active),), generator=generator)
-        objects = self.objects.take(rows.to(self.objects.alpha.device))
+        objects = self.objects.take(rows)
         return replace(objects, alpha=objects.alpha * active.to(objects.alpha)[:, None, None])
 
     def _borders(self, count: int, generator: torch.Generator) -> Tensor:
@@ -72,8 +73,9 @@ class Composer:
 
 
 def as_samples(canvas: Canvas) -> SampleSet:
-    """The composites as a labelled set: masks, boxes, and the class of the last object as that of the image."""
+    """The composites as a labelled set: masks, boxes, and of the image class and keypoints of the last object."""
     keys = [f"composite-{row}" for row in range(len(canvas.images))]
     index = pd.DataFrame({"key": keys, "class_id": canvas.class_ids[:, -1].cpu().numpy()})
     boxes = tuple(found.cpu().numpy().astype(np.float32) for found in canvas.boxes())
-    return SampleSet(to_arrays(canvas.images), canvas.masks().cpu().numpy(), index, boxes=boxes)
+    keypoints = None if canvas.keypoints is None else canvas.keypoints[:, -1].detach().cpu().numpy().astype(np.float32)
+    return SampleSet(to_arrays(canvas.images), canvas.masks().cpu().numpy(), index, keypoints, boxes=boxes)

@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 from stages.common.device import seeded
 from stages.common.errors import UserError
+from stages.common.masks import regions
 from stages.common.samples import SampleSet
 from stages.common.tensors import to_images
 from stages.compose.params import ComposeParams, ContextParams
 from stages.compose.pasting import Objects
 from stages.compose.placement import placed_boxes, random_placements
-from stages.prepare.cutouts.objects import regions
 
 START_STREAM, ORDER_STREAM = 76, 77
 NOTHING = 0

@@ -8,35 +8,39 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stages.common.tensors import to_arrays, to_images
+from stages.common.warp import in_frame, warp_points
 from stages.compose.blending import blend, bordered_each, poisson
 from stages.compose.params import ComposeParams
 from stages.compose.placement import affine_maps, boxes_of
 
 VISIBLE = 0.5
+HIDDEN = 1.0  # visibility of a keypoint: known, but something is in front of it
 FLAT = 16  # of 255: an object whose values differ by no more has no gradients to speak of
 
 
 @dataclass(frozen=True)
 class Objects:
-    """Cut-outs: images (N, C, H, W) in [-1, 1], alpha (N, H, W) in [0, 1], class_ids (N,) from 1, and the boxes (N, 4)
-    of their alpha in pixels."""
+    """Cut-outs: images (N, C, H, W) in [-1, 1], alpha (N, H, W) in [0, 1], class_ids (N,) from 1, the boxes (N, 4) of
+    their alpha in pixels, and keypoints (N, K, 3) as in `stages.common.samples`, where there are any."""
 
     images: Tensor
     alpha: Tensor
     class_ids: Tensor
     boxes: Tensor
+    keypoints: Tensor | None = None
 
     @staticmethod
-    def of(images: Tensor, alpha: Tensor, class_ids: Tensor) -> "Objects":
+    def of(images: Tensor, alpha: Tensor, class_ids: Tensor, keypoints: Tensor | None = None) -> "Objects":
         """With the boxes of where alpha reaches a half."""
-        return Objects(images, alpha, class_ids, boxes_of(alpha, VISIBLE))
+        return Objects(images, alpha, class_ids, boxes_of(alpha, VISIBLE), keypoints)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, rows: Tensor) -> "Objects":
         """Some of them, in the order of rows (M,)."""
-        return Objects(*(part[rows] for part in (self.images, self.alpha, self.class_ids, self.boxes)))
+        keypoints = None if self.keypoints is None else self.keypoints[rows]
+        return Objects(self.images[rows], self.alpha[rows], self.class_ids[rows], self.boxes[rows], keypoints)
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,15 @@ class Canvas:
 
     images: (N, C, H, W). owner: (N, H, W) int64, the object that each pixel shows, counted from 1 in the order of
     pasting; 0 = background. areas: (N, K) pixels of each object before others covered it. class_ids: (N, K), 0 where an
-    object was left out.
+    object was left out. keypoints: (N, K, P, 3) of each object, where there are any: visibility 0 (unknown) outside of
+    the frame, 1 (hidden) at most where a later object covers them.
     """
 
     images: Tensor
     owner: Tensor
     areas: Tensor
     class_ids: Tensor
+    keypoints: Tensor | None = None
 
     @staticmethod
     def empty(backgrounds: Tensor) -> "Canvas":
@@ -80,12 +86,15 @@ class Canvas:
 
 def warped(objects: Objects, placements: Tensor, params: ComposeParams) -> tuple[Tensor, Tensor]:
     """Images (N, C, H, W) and alpha (N, H, W) of the objects where placements (N, 6) in [-1, 1] put them."""
-    size = (objects.images.shape[2], objects.images.shape[3])
-    maps = affine_maps(placements, objects.boxes, size, params.placement)
-    grid = F.affine_grid(maps, list(objects.images.shape), align_corners=False)
+    grid = F.affine_grid(_maps(objects, placements, params), list(objects.images.shape), align_corners=False)
     images = F.grid_sample(objects.images, grid, "bilinear", "border", align_corners=False)
     alpha = F.grid_sample(objects.alpha[:, None], grid, "bilinear", "zeros", align_corners=False)[:, 0]
     return images, alpha.clamp(0, 1)
+
+
+def _maps(objects: Objects, placements: Tensor, params: ComposeParams) -> Tensor:
+    size = (objects.images.shape[2], objects.images.shape[3])
+    return affine_maps(placements, objects.boxes, size, params.placement)
 
 
 def paste(canvas: Canvas, objects: Objects, placements: Tensor, choices: Tensor, params: ComposeParams) -> Canvas:
@@ -100,13 +109,37 @@ def paste(canvas: Canvas, objects: Objects, placements: Tensor, choices: Tensor,
     seen = alpha >= peak[:, None, None]
     kept = _leaves_visible(canvas, seen, params.min_visible) & seen.flatten(1).any(dim=1)
     shown = bordered_each(alpha, params.blends, choices, params.softness) * kept[:, None, None]
-    number = canvas.class_ids.shape[1] + 1
+    number, seen = canvas.class_ids.shape[1] + 1, seen & kept[:, None, None]
     return Canvas(
         blend(canvas.images, images, shown),
-        torch.where(seen & kept[:, None, None], number, canvas.owner),
-        torch.cat([canvas.areas, (seen.flatten(1).sum(dim=1) * kept)[:, None]], dim=1),
+        torch.where(seen, number, canvas.owner),
+        torch.cat([canvas.areas, seen.flatten(1).sum(dim=1)[:, None]], dim=1),
         torch.cat([canvas.class_ids, (objects.class_ids * kept)[:, None]], dim=1),
+        _keypoints(canvas.keypoints, objects, placements, seen, params),
     )
+
+
+def _keypoints(
+    before: Tensor | None, objects: Objects, placements: Tensor, seen: Tensor, params: ComposeParams
+) -> Tensor | None:
+    """`before`, hidden where the objects are seen (N, H, W), and behind it the objects' own keypoints."""
+    if objects.keypoints is None:
+        return None
+    size = (seen.shape[1], seen.shape[2])
+    places = warp_points(objects.keypoints[:, :, :2], _maps(objects, placements, params), size)
+    there = in_frame(places, size) & seen.flatten(1).any(dim=1)[:, None]
+    own = torch.cat([places, (objects.keypoints[:, :, 2] * there)[:, :, None]], dim=2)[:, None]
+    return own if before is None else torch.cat([_hidden(before, seen), own], dim=1)
+
+
+def _hidden(keypoints: Tensor, over: Tensor) -> Tensor:
+    """Keypoints (N, K, P, 3), at most hidden where `over` (N, H, W) is true."""
+    limits = keypoints.new_tensor([over.shape[2], over.shape[1]]) - 1
+    pixels = keypoints[..., :2].nan_to_num().round().clamp(min=keypoints.new_zeros(2), max=limits).long()
+    images = torch.arange(len(over), device=over.device)[:, None, None]
+    covered = over[images, pixels[..., 1], pixels[..., 0]]
+    visibility = torch.where(covered, keypoints[..., 2].clamp(max=HIDDEN), keypoints[..., 2])
+    return torch.cat([keypoints[..., :2], visibility[..., None]], dim=-1)
 
 
 def _leaves_visible(canvas: Canvas, seen: Tensor, least: float) -> Tensor:

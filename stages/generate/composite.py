@@ -35,7 +35,10 @@ def make_composite_set(out: Path, params: GenerateParams, shared: SharedParams) 
     device = pick_device(shared.device)
     place, how = load_placer(PLACER, device)
     composer = read_composer(FOREGROUNDS, BACKGROUNDS, how, device)
-    samples = composites(composer, place, params, shared.seed, read_spec(), tree_digest([PLACER])[:16])
+    spec = read_spec()
+    if spec.keypoints and composer.objects.keypoints is None:
+        print(f"generate: the cut-outs in {FOREGROUNDS} have no keypoints, so composites have none", flush=True)
+    samples = composites(composer, place, params, shared.seed, spec, tree_digest([PLACER])[:16])
     with publish(out) as folder:
         return write_set(folder, samples, params.shard_size)
 
@@ -62,12 +65,14 @@ def composites(
 
 
 def labelled_composite(made: SampleSet, row: int, spec: DatasetSpec, number: int, facts: dict[str, object]) -> Sample:
-    """One composite with the labels that the dataset has: masks, boxes, or a class."""
+    """One composite with the labels that the dataset has: masks, boxes, or a class; and keypoints, where cut-outs have
+    them."""
     return Sample(
         f"composite-{number:08d}",
         made.images[row],
         mask=made.require_masks()[row] if spec.labels == "masks" else None,
         boxes=made.require_boxes()[row] if spec.labels == "boxes" else None,
         class_id=int(made.require_class_ids()[row]) if spec.labels == "image" else None,
+        keypoints=made.keypoints[row] if spec.keypoints and made.keypoints is not None else None,
         facts=facts,
     )

@@ -1,7 +1,8 @@
 """Take in the images and their labels, split them into unlabeled, labeled, val and test, draw simulated ones, and lay
 out cut-outs and backgrounds for compositing.
 
-Sets never share a group or a copy of an image, except that labelled images may also be among the unlabelled ones.
+Sets never share a group or a copy of an image, except that labelled images may also be among the unlabelled ones, and
+backgrounds among both.
 """
 
 from dataclasses import replace
@@ -12,14 +13,15 @@ import numpy as np
 from stages.common.cli import run_stage
 from stages.common.params import SharedParams
 from stages.common.paths import publish
+from stages.common.progress import tracked
 from stages.common.spec import write_spec
 from stages.common.tracking import Tracker
 from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.cutouts import background_records, foreground_records
-from stages.prepare.cutouts.checking import checked
-from stages.prepare.duplicates import find_copies
+from stages.prepare.cutouts.checking import Inspection
+from stages.prepare.duplicates import HeldOut, find_copies
 from stages.prepare.params import PrepareParams
-from stages.prepare.report import duplicates_table, metrics_of, print_counts
+from stages.prepare.report import duplicates_table, metrics_of, print_copies, print_counts, with_backgrounds
 from stages.prepare.scan import refuse_constant
 from stages.prepare.scan import scan as look_through
 from stages.prepare.simulators import simulated_source
@@ -45,20 +47,26 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     drawn = look_through(simulated, quarantine)
     refuse_constant(drawn)
     foregrounds = foreground_records(params, source, labeled)
-    cutouts = checked(foregrounds, background_records(params, source, shared.seed), source.spec, quarantine)
-    scan = replace(scan, bad=scan.bad + cutouts.bad)
-    extra = {"simulated": drawn.records, "foregrounds": cutouts.foregrounds, "backgrounds": cutouts.backgrounds}
+    backgrounds = background_records(params, source, shared.seed)
     print_counts(source.spec, splits, scan.shows)
     images, sets = image_table(scan, splits), set_table(pile, splits, params)
     for warning in check_incoming(images, sets, source.spec):
         print(f"warning: {warning}")
-    duplicates = duplicates_table(scan, copies, splits)
-    metrics = metrics_of(scan, duplicates, splits) | {f"prepare/{name}": float(len(extra[name])) for name in extra}
+    look = Inspection(source.spec, quarantine, HeldOut.of(scan, splits, params.near_duplicate_rms))
+    extra = {
+        "foregrounds": look.foregrounds(foregrounds),
+        "backgrounds": look.backgrounds(backgrounds),
+        "simulated": ((one, one.read()) for one in tracked(drawn.records, "write simulated", unit="image")),
+    }
     with publish(DATA) as data, publish(REPORTS) as reports:
+        counts = {name: write_extra(data, name, read, params.shard_size) for name, read in extra.items()}
         write_data(data, scan, pile, splits, params.shard_size)
         write_spec(simulated.spec, data / "spec.json")
-        write_extra(data, extra, params.shard_size)
-        write_reports(reports, simulated.spec, scan, {"labeled": labeled} | extra, metrics, duplicates)
+        duplicates = with_backgrounds(duplicates_table(scan, copies, splits), look.copies)
+        scan = replace(scan, bad=scan.bad + look.bad)
+        metrics = metrics_of(scan, duplicates, splits) | {f"prepare/{name}": float(n) for name, n in counts.items()}
+        write_reports(reports, data, simulated.spec, scan.bad, metrics, duplicates)
+    print_copies(look.copies)
     track.metrics(metrics)
     for picture in sorted((REPORTS / "pictures").glob("*.png")):
         track.artifact(picture, "pictures")

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.prepare.scan import THUMBNAIL
+from stages.prepare.scan import THUMBNAIL, Scan, digest_of, thumbnail
 
 BLOCK = 2048
 VERIFY = 16384
@@ -103,3 +105,51 @@ def _refuse_flood(pairs: int) -> None:
             f"prepare.near_duplicate_rms: more than {MAX_PAIRS} pairs of copies; lower it, or remove the copies "
             "from the source"
         )
+
+
+class Copy(NamedTuple):
+    """A file that is a copy of an image of `set`: of all its pixels, or near by this RMS difference."""
+
+    file: str
+    image: str
+    set: str
+    rms: float
+    exact: bool
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The N images that nothing to learn from may be a copy of.
+
+    files: what reports call them. sets: test or val, of each. digests: N strings. thumbnails: (N, D) uint8. threshold:
+    as of `find_copies`.
+    """
+
+    files: list[str]
+    sets: list[str]
+    digests: list[str]
+    thumbnails: np.ndarray
+    threshold: float
+
+    @staticmethod
+    def of(scan: Scan, splits: dict[str, np.ndarray], threshold: float) -> "HeldOut":
+        """The images of test and val."""
+        rows = np.concatenate([splits["test"], splits["val"]])
+        sets = ["test"] * len(splits["test"]) + ["val"] * len(splits["val"])
+        digests = [scan.digests[row] for row in rows]
+        return HeldOut([scan.records[row].file for row in rows], sets, digests, scan.thumbnails[rows], threshold)
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        return self.thumbnails.astype(np.float32) / 255
+
+    def copies(self, file: str, image: np.ndarray) -> list[Copy]:
+        """What this image (H, W, C) uint8, of the same channels, is a copy of."""
+        digest, seen = digest_of(image), thumbnail(image).astype(np.float32) / 255
+        rms = np.sqrt(np.mean((self._values - seen) ** 2, axis=1)) if self.files else np.zeros(0)
+        near = (rms <= self.threshold) & (self.threshold > 0)
+        exact = np.array([digest == other for other in self.digests], bool)
+        return [
+            Copy(file, self.files[row], self.sets[row], 0.0 if exact[row] else float(rms[row]), bool(exact[row]))
+            for row in np.flatnonzero(near | exact)
+        ]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from stages.common.pictures import enlarged, grid, with_labels
 from stages.common.spec import DatasetSpec
-from stages.prepare.duplicates import Copies
+from stages.prepare.duplicates import Copies, Copy
 from stages.prepare.records import SPLITS, Pixels
 from stages.prepare.scan import Scan
 
@@ -44,6 +44,32 @@ def duplicates_table(scan: Scan, copies: Copies, splits: dict[str, np.ndarray]) 
     )
     allowed = (table[["first_set", "second_set"]].isin(("labeled", "unlabeled"))).all(axis=1)
     return table[~allowed | (table["first_set"] == table["second_set"])].reset_index(drop=True)
+
+
+def with_backgrounds(table: pd.DataFrame, copies: Sequence[Copy]) -> pd.DataFrame:
+    """The table of `duplicates_table` and behind it the backgrounds that were left out."""
+    if not copies:
+        return table
+    # Parts of one file may all be the same.
+    copies = list(dict.fromkeys(copies))
+    found = pd.DataFrame(
+        {
+            "kind": ["exact" if copy.exact else "near" for copy in copies],
+            "rms": [round(copy.rms, 5) for copy in copies],
+            "first": [copy.file for copy in copies],
+            "first_set": UNUSED,
+            "second": [copy.image for copy in copies],
+            "second_set": [copy.set for copy in copies],
+            "action": "removed",
+        }
+    )
+    return pd.concat([table, found], ignore_index=True) if len(table) else found
+
+
+def print_copies(copies: Sequence[Copy]) -> None:
+    """How many files were left out as backgrounds, if any."""
+    if files := len({copy.file for copy in copies}):
+        print(f"note: backgrounds of {files} files are copies of test or val images and left out; see duplicates.csv")
 
 
 def metrics_of(scan: Scan, duplicates: pd.DataFrame, splits: dict[str, np.ndarray]) -> dict[str, float]:

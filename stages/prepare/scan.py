@@ -117,14 +117,20 @@ def facts_of(pixels: Pixels, spec: DatasetSpec) -> Facts:
         "labeled_share": counts[1:IGNORE].sum() / mask.size if mask is not None else np.nan,
         "unknown_pixels": float(unknown) if mask is not None else np.nan,
     }
-    digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
-    return Facts(row, digest, thumbnail(image), (counts[: len(spec.strata)] > 0) | named_classes(pixels, spec))
+    return Facts(
+        row, digest_of(image), thumbnail(image), (counts[: len(spec.strata)] > 0) | named_classes(pixels, spec)
+    )
 
 
 def named_classes(pixels: Pixels, spec: DatasetSpec) -> np.ndarray:
     """(K,) bool: the classes of the boxes and of the image as a whole."""
     ids = [] if pixels.boxes is None else pixels.boxes[:, 4].tolist()
     return np.isin(np.arange(len(spec.strata)), [*ids, *([] if pixels.class_id is None else [pixels.class_id])])
+
+
+def digest_of(image: np.ndarray) -> str:
+    """The same for images of the same size and pixels."""
+    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The sets and reports of `prepare` on disk."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 
 from stages.common.pictures import save_png
 from stages.common.progress import tracked
-from stages.common.samples import Sample, write_set
+from stages.common.samples import Sample, iterate_samples, read_index, write_set
 from stages.common.spec import DatasetSpec
 from stages.prepare.checks import sample_key
 from stages.prepare.cutouts import spread
@@ -20,6 +20,7 @@ from stages.prepare.splits import Pile
 
 RECIPES = {"simulated": "simulated", "foregrounds": "foreground", "backgrounds": "background"}
 PLAIN = ("foregrounds", "backgrounds")
+PICTURED_SETS = ("labeled", "simulated", *PLAIN)
 
 
 def write_data(folder: Path, scan: Scan, pile: Pile, splits: dict[str, np.ndarray], shard_size: int) -> None:
@@ -50,36 +51,41 @@ def _sample(key: str, pixels: Pixels, facts: dict[str, str]) -> Sample:
     return Sample(key, facts=facts, **pixels._asdict())
 
 
-def write_extra(folder: Path, extra: Mapping[str, Sequence[Record]], shard_size: int) -> None:
-    """The sets that are no split, by name; an index without rows where there is nothing."""
-    for name, records in extra.items():
-        found = tracked(records, f"write {name}", len(records), "image")
-        write_set(folder / name, (_extra(name, record, number) for number, record in enumerate(found)), shard_size)
+def write_extra(folder: Path, name: str, read: Iterable[tuple[Record, Pixels]], shard_size: int) -> int:
+    """A set that is no split; an index without rows where there is nothing. Returns how many samples it has."""
+    samples = (_extra(name, *one, number) for number, one in enumerate(read))
+    return len(write_set(folder / name, samples, shard_size))
 
 
-def _extra(name: str, record: Record, number: int) -> Sample:
+def _extra(name: str, record: Record, pixels: Pixels, number: int) -> Sample:
     facts = {"recipe": RECIPES[name], "source_id": record.source_id}
     if name == "foregrounds":
         facts["group"] = record.group
-    return _sample(sample_key(name, number), record.read(), facts)
+    return _sample(sample_key(name, number), pixels, facts)
 
 
 def write_reports(
     folder: Path,
+    data: Path,
     spec: DatasetSpec,
-    scan: Scan,
-    pictured: Mapping[str, Sequence[Record]],
+    bad: Sequence[tuple[str, str]],
     metrics: dict[str, float],
     duplicates: pd.DataFrame,
 ) -> None:
-    """metrics.json, both lists, and pictures of the first images of these sets."""
+    """metrics.json, both lists, and pictures of the first images of the sets in `data`."""
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n")
     duplicates.to_csv(folder / "duplicates.csv", index=False)
-    pd.DataFrame(scan.bad, columns=["file", "reason"]).to_csv(folder / "quarantine.csv", index=False)
+    pd.DataFrame(bad, columns=["file", "reason"]).to_csv(folder / "quarantine.csv", index=False)
     (folder / "pictures").mkdir()
-    for name, records in pictured.items():
-        # Cut-outs may come class by class, the others do not.
-        found = [record.read() for record in (spread(records, PICTURED) if name in PLAIN else records[:PICTURED])]
-        if found:
+    for name in PICTURED_SETS:
+        if found := pictured(data / name, name in PLAIN):
             picture = plain_picture(found) if name in PLAIN else labelled_picture(found, len(spec.classes))
             save_png(folder / "pictures" / f"{name}.png", picture)
+
+
+def pictured(folder: Path, everywhere: bool) -> list[Pixels]:
+    """The first samples of a set, or as many from all over it: cut-outs may come class by class."""
+    keys = read_index(folder)["key"].tolist()
+    chosen = spread(keys, PICTURED) if everywhere else keys[:PICTURED]
+    samples = iterate_samples(folder, set(chosen))
+    return [Pixels(**{name: getattr(sample, name) for name in Pixels._fields}) for sample in samples]

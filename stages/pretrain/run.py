@@ -49,16 +49,17 @@ class Run:
             averages.add(terms)
             if not self.main_process:
                 continue
-            if self.state.step % params.log_every == 0 or self.state.step == self.trainer.steps:
+            last = self.state.step == self.trainer.steps
+            saves = last or due(images, batch, params.save_every) or self.work.overdue()
+            # Before a saving too: the means begun are not part of the state.
+            if self.state.step % params.log_every == 0 or saves:
                 shown = averages.take()
                 self._log(shown, images)
             progress.update(self.state.step, {k: shown[k] for k in ("generator", "discriminator") if k in shown})
             if due(images, batch, params.sample_every):
                 draw_fakes(self.pictures / f"fakes_{images:08d}.png", self.state.average, 1.0, self.trainer.seed)
-            if due(images, batch, params.save_every) or self.work.overdue():
+            if saves:
                 self.work.save(self.state.save())
-        if self.main_process:
-            self.work.save(self.state.save())
 
     def _log(self, terms: dict[str, float], images: int) -> None:
         row = {"step": self.state.step, "images": images, "augment_p": self.state.augment_p, **terms}

@@ -68,7 +68,7 @@ def test_imports_never_run_to_later_stages(stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_outputs_lie_under_the_stage_name(stage):
-    for out in paths(body(stage)["outs"]):
+    for out in paths([*body(stage)["outs"], *body(stage).get("plots", [])]):
         assert out.split("/")[0] in {"data", "models", "reports"}
         assert out.split("/")[1] == stage
 

@@ -1,10 +1,12 @@
 """What compositing pastes, and what it pastes on: cut-outs of objects, and backgrounds without them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from stages.common.errors import UserError
+from stages.common.progress import tracked
 from stages.prepare.cutouts.objects import cut_objects
 from stages.prepare.cutouts.photos import black_record, photo_records
 from stages.prepare.params import PrepareParams
@@ -13,8 +15,9 @@ from stages.prepare.records import Record, Source
 Item = TypeVar("Item")
 
 
-def foreground_records(params: PrepareParams, source: Source, labeled: Sequence[Record]) -> list[Record]:
-    """The cut-outs: those that the source brings, or those of the images that ended in `labeled`.
+def foreground_records(params: PrepareParams, source: Source, labeled: Sequence[Record]) -> Iterable[Record]:
+    """The cut-outs: those that the source brings, or those of the images that ended in `labeled`, which are read one by
+    one as the cut-outs are asked for.
 
     Never of val or test, for only these records are cut. Raises UserError when the source has none of the kind.
     """
@@ -27,8 +30,12 @@ def foreground_records(params: PrepareParams, source: Source, labeled: Sequence[
         raise UserError(f"prepare.foregrounds.source: folder, but source {params.source} has none; take auto")
     if wanted.source == "auto" and source.cut is None:
         return []
-    cut = source.cut or _cutter(params, source)
-    return [found for record in labeled for found in cut(record)][: wanted.count]
+    return islice(_cut(source.cut or _cutter(params, source), labeled), wanted.count)
+
+
+def _cut(cut: Callable[[Record], list[Record]], labeled: Sequence[Record]) -> Iterator[Record]:
+    for record in tracked(labeled, "cut", len(labeled), "image"):
+        yield from cut(record)
 
 
 def _cutter(params: PrepareParams, source: Source) -> "partial[list[Record]]":

@@ -1,7 +1,7 @@
-"""One look at every cut-out and background before anything is written."""
+"""One look at every cut-out and background on its way to the disk."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,61 +9,60 @@ from stages.common.errors import UserError
 from stages.common.progress import tracked
 from stages.common.spec import DatasetSpec
 from stages.prepare.cutouts.canvas import SOLID
+from stages.prepare.duplicates import Copy, HeldOut
 from stages.prepare.records import BadFileError, Pixels, Record
 
-Check = Callable[[Record, Pixels], None]
+Check = Callable[[Record, Pixels, DatasetSpec], None]
+Read = tuple[Record, Pixels]
 
 
 @dataclass(frozen=True)
-class Cutouts:
-    """foregrounds, backgrounds: those that can be used. bad: (file, reason) of those left out."""
+class Inspection:
+    """Reads each file once and gives those that can be used. Bad files end it, or with `quarantine` are left out.
 
-    foregrounds: list[Record]
-    backgrounds: list[Record]
-    bad: list[tuple[str, str]]
-
-
-def checked(
-    foregrounds: Sequence[Record], backgrounds: Sequence[Record], spec: DatasetSpec, quarantine: bool
-) -> Cutouts:
-    """Read each once. With `quarantine`, bad files are left out and listed.
-
-    Raises UserError for the first bad file otherwise, and for a class that none of the cut-outs shows.
+    bad: (file, reason) of those left out so far. copies: what backgrounds that were left out are copies of.
     """
-    seen: set[int] = set()
 
-    def look(record: Record, pixels: Pixels) -> None:
-        check_foreground(record, pixels, spec)
-        assert pixels.class_id is not None
-        seen.add(pixels.class_id)
+    spec: DatasetSpec
+    quarantine: bool
+    held_out: HeldOut
+    bad: list[tuple[str, str]] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
 
-    fronts, bad = _usable(foregrounds, look, quarantine, "foreground")
-    grounds, worse = _usable(
-        backgrounds, lambda record, pixels: check_size(record, pixels, spec), quarantine, "background"
-    )
-    for class_id in spec.foreground:
-        if foregrounds and class_id not in seen:
-            raise UserError(
-                f"class {spec.classes[class_id]}: no foreground shows it; add a cut-out of it, or set "
-                "prepare.foregrounds.source to none"
-            )
-    return Cutouts(fronts, grounds, bad + worse)
+    def foregrounds(self, records: Iterable[Record]) -> Iterator[Read]:
+        """The cut-outs. Raises UserError, at the end, for a class that none of them shows; without any all is well."""
+        seen: set[int | None] = set()
+        before = len(self.bad)
+        for record, pixels in self._readable(records, check_foreground, "foreground"):
+            seen.add(pixels.class_id)
+            yield record, pixels
+        for class_id in self.spec.foreground:
+            if (seen or len(self.bad) > before) and class_id not in seen:
+                raise UserError(
+                    f"class {self.spec.classes[class_id]}: no foreground shows it; add a cut-out of it, or set "
+                    "prepare.foregrounds.source to none"
+                )
 
+    def backgrounds(self, records: Iterable[Record]) -> Iterator[Read]:
+        """The backgrounds that are no copies of held-out images."""
+        for record, pixels in self._readable(records, check_size, "background"):
+            if copies := self.held_out.copies(record.file, pixels.image):
+                self.copies.extend(copies)
+            else:
+                yield record, pixels
 
-def _usable(
-    records: Sequence[Record], check: Check, quarantine: bool, unit: str
-) -> tuple[list[Record], list[tuple[str, str]]]:
-    kept: list[Record] = []
-    bad: list[tuple[str, str]] = []
-    for record in tracked(records, "look", len(records), unit):
-        try:
-            check(record, record.read())
-            kept.append(record)
-        except BadFileError as error:
-            if not quarantine:
-                raise
-            bad.append((error.file, error.reason))
-    return kept, bad
+    def _readable(self, records: Iterable[Record], check: Check, unit: str) -> Iterator[Read]:
+        found = tracked(records, f"write {unit}s", len(records), unit) if isinstance(records, Sized) else records
+        for record in found:
+            try:
+                pixels = record.read()
+                check(record, pixels, self.spec)
+            except BadFileError as error:
+                if not self.quarantine:
+                    raise
+                self.bad.append((error.file, error.reason))
+                continue
+            yield record, pixels
 
 
 def check_size(record: Record, pixels: Pixels, spec: DatasetSpec) -> None:

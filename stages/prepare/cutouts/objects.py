@@ -5,12 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from stages.common.masks import main_class
-from stages.common.spec import IGNORE
+from stages.common.masks import main_class, regions
 from stages.prepare.cutouts.canvas import on_canvas
 from stages.prepare.records import Pixels, Record
-
-LEAST = 16  # pixels: smaller spots of a class are slips of the labelling, or too little to recognise
 
 
 def cut_ink(record: Record) -> list[Record]:
@@ -36,35 +33,24 @@ def ink(pixels: Pixels) -> Pixels:
 
 
 def cut_objects(record: Record, largest: float) -> list[Record]:
-    """A record for each connected region of one foreground class in the mask of an image."""
-    mask = record.read().mask
-    assert mask is not None
+    """A record for each connected region of one foreground class in the mask of an image, which is read once."""
+    pixels = record.read()
+    assert pixels.mask is not None
+    found, keypoints = regions(pixels.mask), pixels.keypoints
+    if keypoints is not None and len(found) > 1:
+        # Those of an image with several objects are nobody's in particular: all unknown.
+        keypoints = np.zeros_like(keypoints)
+    whole = Pixels(pixels.image, keypoints=keypoints)
     return [
-        replace(record, source_id=f"{record.source_id}-{number}", read=partial(_read_object, record, number, largest))
-        for number in range(len(regions(mask)))
+        replace(
+            record,
+            source_id=f"{record.source_id}-{number}",
+            read=partial(_object, whole._replace(class_id=class_id), region, largest),
+        )
+        for number, (class_id, region) in enumerate(found)
     ]
 
 
-def _read_object(record: Record, number: int, largest: float) -> Pixels:
-    pixels = record.read()
-    assert pixels.mask is not None
-    found = regions(pixels.mask)
-    class_id, region = found[number]
-    # Keypoints are those of an image; of several objects in it they are nobody's in particular.
-    keypoints = pixels.keypoints if len(found) == 1 else None
+def _object(whole: Pixels, region: np.ndarray, largest: float) -> Pixels:
     alpha = np.where(region, 255, 0).astype(np.uint8)
-    cut = Pixels(pixels.image, keypoints=keypoints, alpha=alpha, class_id=class_id)
-    height, width = pixels.mask.shape
-    return on_canvas(cut, (height, width), largest)
-
-
-def regions(mask: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """(class id, (H, W) bool) of each region of a foreground class, corners connect, of at least LEAST pixels."""
-    from scipy.ndimage import label
-
-    found = []
-    for class_id in np.setdiff1d(mask, [0, IGNORE]).tolist():
-        numbers, count = label(mask == class_id, structure=np.ones((3, 3)))
-        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
-        found += [(class_id, numbers == number) for number in range(1, count + 1) if sizes[number] >= LEAST]
-    return found
+    return on_canvas(whole._replace(alpha=alpha), (region.shape[0], region.shape[1]), largest)

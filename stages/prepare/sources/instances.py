@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.common.errors import UserError
+from stages.common.masks import LEAST
 from stages.common.spec import DatasetSpec
 from stages.prepare.cutouts.canvas import SOLID, on_canvas
-from stages.prepare.cutouts.objects import LEAST
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import read_image, resized
 from stages.prepare.records import Pixels, Record
@@ -32,24 +32,21 @@ class Pictured(NamedTuple):
 
 
 def cut_instances(find: Callable[[str], Pictured], spec: DatasetSpec, largest: float, record: Record) -> list[Record]:
-    """A record for each object of an image, those left out of which hardly anything is seen at this size."""
+    """A record for each object of an image, which is read once; those are left out of which hardly anything is seen at
+    this size."""
     path, instances = find(record.source_id)
-    found = []
+    if not instances:
+        return []
+    image, found = read_image(path, spec, any_size=True), []
     for number, instance in enumerate(instances):
-        alpha = _whole(path, instance, spec).alpha
-        if alpha is not None and np.count_nonzero(alpha >= SOLID) >= LEAST:
-            read = partial(read_instance, path, instance, spec, largest)
+        pixels = _whole(image, instance, spec)
+        if pixels.alpha is not None and np.count_nonzero(pixels.alpha >= SOLID) >= LEAST:
+            read = partial(on_canvas, pixels, spec.size, largest)
             found.append(replace(record, source_id=f"{record.source_id}-{number}", read=read))
     return found
 
 
-def read_instance(path: Path, instance: Instance, spec: DatasetSpec, largest: float) -> Pixels:
-    """One object in the middle of a frame of the data set's size."""
-    return on_canvas(_whole(path, instance, spec), spec.size, largest)
-
-
-def _whole(path: Path, instance: Instance, spec: DatasetSpec) -> Pixels:
-    image = read_image(path, spec, any_size=True)
+def _whole(image: np.ndarray, instance: Instance, spec: DatasetSpec) -> Pixels:
     mask = instance.mask((image.shape[0], image.shape[1]))
     alpha = np.where(mask, 255, 0).astype(np.uint8)
     return resized(Pixels(image, alpha=alpha, class_id=instance.class_id), spec.size)

@@ -8,8 +8,9 @@ import torch
 
 from stages.common.samples import SampleSet
 from stages.common.spec import DatasetSpec
-from stages.common.tensors import ImageBank
+from stages.common.tensors import ImageBank, to_arrays
 from stages.compose.composer import Composer
+from stages.compose.cutouts import ObjectBank
 from stages.compose.params import ComposeParams
 from stages.compose.pasting import Objects
 from stages.compose.state import ComposeState, new_state
@@ -30,6 +31,12 @@ def shapes() -> Objects:
     return Objects.of(torch.ones(2, 1, 24, 32), alpha, torch.tensor([1, 2]))
 
 
+def as_bank(objects: Objects) -> ObjectBank:
+    """The same cut-outs as bytes."""
+    alpha = objects.alpha.mul(255).round().to(torch.uint8)
+    return ObjectBank.of(ImageBank(to_arrays(objects.images), CPU), alpha, objects.class_ids, objects.keypoints)
+
+
 def small_params(**changes: object) -> ComposeParams:
     """Small networks, few steps."""
     values: dict[str, object] = {
@@ -45,7 +52,7 @@ def small_params(**changes: object) -> ComposeParams:
 def make_composer(params: ComposeParams) -> Composer:
     """Shapes on six grey noisy backgrounds."""
     noise = np.random.default_rng(0).integers(60, 120, (6, 24, 32, 1)).astype(np.uint8)
-    return Composer(shapes(), ImageBank(noise, CPU), params)
+    return Composer(as_bank(shapes()), ImageBank(noise, CPU), params)
 
 
 def make_trainer(

@@ -13,13 +13,15 @@ STILL = {"rotate": 0, "shear": 0, "scale_x": [1, 1], "scale_y": [1, 1], "shift":
     ("changes", "labels", "words"),
     [
         ({"objects": [1, 2]}, "image", r"compose\.objects: .* set it to \[1, 1\]"),
+        ({"objects": [1, 2]}, "keypoints", r"compose\.objects: the keypoints .* set it to \[1, 1\]"),
         ({"critic": {"levels": 5}}, "masks", r"compose\.critic\.levels: 5 halvings of 24 pixels leave none"),
         ({"placement": STILL}, "masks", r"compose\.placement: no parameter has a range"),
     ],
 )
 def test_params_that_do_not_fit_are_refused_in_a_sentence(changes, labels, words):
+    update = {"keypoints": 2} if labels == "keypoints" else {"labels": labels}
     with pytest.raises(UserError, match=words):
-        refuse_unfit(SPEC.model_copy(update={"labels": labels}), small_params(**changes))
+        refuse_unfit(SPEC.model_copy(update=update), small_params(**changes))
 
 
 def test_params_that_fit_are_not_refused():
@@ -30,7 +32,12 @@ def test_params_that_fit_are_not_refused():
 @pytest.mark.parametrize(
     ("changes", "train", "words"),
     [
-        ({"gaze": True}, {}, "composites carry masks, boxes or classes, but train.target gaze_cnn learns gaze"),
+        (
+            {"gaze": True},
+            {},
+            "composites carry masks, boxes, classes or keypoints, but train.target gaze_cnn learns gaze",
+        ),
+        ({"keypoints": 2}, {"target": "hourglass"}, r"compose\.placer: learned cannot be taught .* hourglass"),
         ({"labels": "boxes"}, {"target": "fasterrcnn"}, "loss can be taken while it is frozen, not fasterrcnn"),
     ],
 )

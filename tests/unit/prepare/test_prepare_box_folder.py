@@ -4,10 +4,8 @@ import json
 
 import numpy as np
 import pytest
-import yaml
-from PIL import Image
+from folder_builders import refused, write_folder
 
-from stages.common.errors import UserError
 from stages.common.pictures import palette
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import labelled_picture
@@ -24,25 +22,12 @@ BOXES = [
 
 def write_pets(root, boxes=BOXES, names=("l0.png", "l1.png", "l2.png"), **description):
     """Three labelled images, the last one without a box, and two without labels; returns the params."""
-    random = np.random.default_rng(0)
-    for folder, count in (("unlabeled", 2), ("labeled/images", 3)):
-        (root / folder).mkdir(parents=True)
-        for number in range(count):
-            pixels = random.integers(0, 256, (12, 20)).astype(np.uint8)
-            Image.fromarray(pixels).save(root / folder / f"{folder[0]}{number}.png")
+    described = {"name": "pets", "classes": ["nothing", "dog", "cat"], "labels": "boxes"} | description
+    write_folder(root, {"unlabeled": 2, "labeled/images": 3}, (12, 20), **described)
     images = [{"id": 10 + i, "file_name": f"images/{name}", "height": 12, "width": 20} for i, name in enumerate(names)]
     content = {"info": {}, "images": images, "annotations": boxes, "categories": CATEGORIES}
     (root / "labeled" / "annotations.json").write_text(json.dumps(content))
-    described = {"name": "pets", "image": {"size": [12, 20], "channels": 1}, "classes": ["nothing", "dog", "cat"]}
-    (root / "dataset.yaml").write_text(yaml.safe_dump(described | {"labels": "boxes"} | description))
     return PrepareParams(source="folder", path=root)
-
-
-def refused(params: PrepareParams) -> str:
-    with pytest.raises(UserError) as error:
-        scan(open_source(params), quarantine=False)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def changed(**change):

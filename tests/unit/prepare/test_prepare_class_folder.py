@@ -1,11 +1,8 @@
 """A folder whose images have a class: dataset.yaml with labels: image, labels.csv beside images/."""
 
-import numpy as np
 import pytest
-import yaml
-from PIL import Image
+from folder_builders import refused, write_folder
 
-from stages.common.errors import UserError
 from stages.prepare.params import PrepareParams
 from stages.prepare.scan import scan
 from stages.prepare.sources import open_source
@@ -13,23 +10,10 @@ from stages.prepare.sources import open_source
 
 def write_fruit(root, rows="l0.png,pear\nl1.png, 7\nl2.png,pear\n", **description):
     """Three labelled images and two without labels; returns the params."""
-    random = np.random.default_rng(0)
-    for folder, count in (("unlabeled", 2), ("labeled/images", 3)):
-        (root / folder).mkdir(parents=True)
-        for number in range(count):
-            pixels = random.integers(0, 256, (12, 20)).astype(np.uint8)
-            Image.fromarray(pixels).save(root / folder / f"{folder[0]}{number}.png")
+    described = {"name": "fruit", "classes": ["nothing", "7", "pear"], "labels": "image"} | description
+    write_folder(root, {"unlabeled": 2, "labeled/images": 3}, (12, 20), **described)
     (root / "labeled" / "labels.csv").write_text("file,class\n" + rows)
-    described = {"name": "fruit", "image": {"size": [12, 20], "channels": 1}, "classes": ["nothing", "7", "pear"]}
-    (root / "dataset.yaml").write_text(yaml.safe_dump(described | {"labels": "image"} | description))
     return PrepareParams(source="folder", path=root)
-
-
-def refused(params: PrepareParams) -> str:
-    with pytest.raises(UserError) as error:
-        scan(open_source(params), quarantine=False)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_every_labelled_image_has_the_id_of_its_class(tmp_path):

@@ -43,7 +43,7 @@ def test_labelled_images_show_a_class_and_test_images_need_not(root):
 def test_foregrounds_are_cut_by_polygons_and_run_lengths(root):
     params = coco(root)
     source = open_source(params)
-    found = foreground_records(params, source, source.records[:2])
+    found = list(foreground_records(params, source, source.records[:2]))
     assert [one.source_id for one in found] == ["1-0", "2-0"]
     first, second = (one.read() for one in found)
     assert first.alpha is not None
@@ -87,7 +87,7 @@ def test_the_stage_writes_boxes_and_cut_outs(root, tmp_path, monkeypatch):
 
 def cut(params: PrepareParams) -> list[Record]:
     source = open_source(params)
-    return foreground_records(params, source, source.records[:1])
+    return list(foreground_records(params, source, source.records[:1]))
 
 
 def test_every_mistake_is_one_sentence(root):

@@ -10,9 +10,10 @@ from stages.common.spec import DatasetSpec
 from stages.common.tracking import Tracker
 from stages.prepare.__main__ import main
 from stages.prepare.cutouts import background_records, foreground_records, spread
-from stages.prepare.cutouts.checking import checked
-from stages.prepare.cutouts.objects import cut_objects, ink, regions
+from stages.prepare.cutouts.checking import Inspection
+from stages.prepare.cutouts.objects import cut_objects, ink
 from stages.prepare.cutouts.photos import HELD_OUT, TRAINING, photo_records, random_part, read_photo
+from stages.prepare.duplicates import HeldOut
 from stages.prepare.params import PrepareParams
 from stages.prepare.records import BadFileError, Pixels, Record, Source
 from stages.prepare.sources import open_source
@@ -22,6 +23,13 @@ SPEC = DatasetSpec(name="toy", size=(12, 16), channels=1, classes=("background",
 
 def record(name: str, pixels: Pixels, pool: str = "labeled") -> Record:
     return Record(name, pool, f"{pool}/{name}", f"{name}.png", lambda: pixels)
+
+
+NOTHING_HELD_OUT = HeldOut([], [], [], np.zeros((0, 256), np.uint8), 0.02)
+
+
+def inspection(quarantine: bool = False, held_out: HeldOut = NOTHING_HELD_OUT) -> Inspection:
+    return Inspection(SPEC, quarantine, held_out)
 
 
 def front(name: str, class_id: int | None = 1, size=(12, 16), alpha: int = 255) -> Record:
@@ -46,7 +54,7 @@ def test_digits_cut_the_labelled_images_alone_and_paste_them_on_black():
     params = PrepareParams()
     source = open_source(params)
     labeled = source.records[7:5000:501]
-    found = foreground_records(params, source, labeled)
+    found = list(foreground_records(params, source, labeled))
     assert [one.source_id for one in found] == [one.source_id for one in labeled]
     assert [one.read().class_id for one in found] == list(range(1, 11))
     (black,) = background_records(params, source, 0)
@@ -59,18 +67,6 @@ def test_none_makes_none():
     source = open_source(params)
     assert foreground_records(params, source, source.records[:3]) == []
     assert background_records(params, source, 0) == []
-
-
-def test_the_regions_of_each_class_are_objects():
-    mask = np.zeros((20, 20), np.uint8)
-    mask[0:5, 0:5] = 2
-    mask[5:9, 5:9] = 2  # touches the first at a corner
-    mask[12:18, 12:18] = 2
-    mask[14:19, 0:4] = 1
-    mask[0, 15:18] = 1  # too small
-    mask[0, 19] = 255
-    found = regions(mask)
-    assert [(label, int(region.sum())) for label, region in found] == [(1, 20), (2, 41), (2, 36)]
 
 
 def test_objects_are_cut_from_labelled_images_by_their_masks():
@@ -88,7 +84,8 @@ def test_objects_are_cut_from_labelled_images_by_their_masks():
     np.testing.assert_array_equal(first.image[4:8, 5:11], image[0:4, 0:6])
     np.testing.assert_array_equal(second.image[3:9, 6:10], image[6:12, 10:14])
     assert first.alpha.sum() == 255 * 24
-    assert first.keypoints is None
+    assert first.keypoints is not None
+    assert first.keypoints[:, 2].tolist() == [0]
 
 
 def test_a_lone_object_takes_its_keypoints_along():
@@ -117,23 +114,27 @@ def test_what_a_source_lacks_is_one_sentence():
 def test_good_cut_outs_pass_and_bad_ones_end_with_a_sentence_or_are_left_out():
     good = [front("a", 1), front("b", 2)]
     ground = record("g", Pixels(np.zeros((12, 16, 1), np.uint8)))
-    found = checked(good, [ground], SPEC, quarantine=False)
-    assert (found.foregrounds, found.backgrounds, found.bad) == (good, [ground], [])
+    look = inspection()
+    assert [one for one, _ in look.foregrounds(good)] == good
+    assert [one for one, _ in look.backgrounds([ground])] == [ground]
+    assert (look.bad, look.copies) == ([], [])
     with pytest.raises(BadFileError, match=r"^c\.png: nothing of it is solid \(alpha 128 or more\)"):
-        checked([*good, front("c", 1, alpha=127)], [], SPEC, quarantine=False)
+        list(inspection().foregrounds([*good, front("c", 1, alpha=127)]))
     with pytest.raises(BadFileError, match=r"^c\.png: 9 x 16 x 1 .* data set has 12 x 16 x 1"):
-        checked([*good, front("c", 1, size=(9, 16))], [], SPEC, quarantine=False)
+        list(inspection().foregrounds([*good, front("c", 1, size=(9, 16))]))
     with pytest.raises(UserError, match=r"^c\.png: class 3 is none of the 2 foreground classes"):
-        checked([*good, front("c", 3)], [], SPEC, quarantine=True)
-    found = checked([*good, front("c", 1, alpha=127)], [], SPEC, quarantine=True)
-    assert found.foregrounds == good
-    assert [file for file, _ in found.bad] == ["c.png"]
+        list(inspection(quarantine=True).foregrounds([*good, front("c", 3)]))
+    look = inspection(quarantine=True)
+    assert [one for one, _ in look.foregrounds([*good, front("c", 1, alpha=127)])] == good
+    assert [file for file, _ in look.bad] == ["c.png"]
 
 
 def test_a_class_without_a_foreground_is_refused_and_no_foreground_at_all_is_not():
     with pytest.raises(UserError, match=r"^class green: no foreground shows it"):
-        checked([front("a", 1)], [], SPEC, quarantine=False)
-    assert checked([], [], SPEC, quarantine=False).foregrounds == []
+        list(inspection().foregrounds([front("a", 1)]))
+    with pytest.raises(UserError, match=r"^class red: no foreground shows it"):
+        list(inspection(quarantine=True).foregrounds([front("a", 1, alpha=0)]))
+    assert list(inspection().foregrounds([])) == []
 
 
 def test_a_choice_comes_from_all_over_the_list():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import yaml
+from folder_builders import refused
 from PIL import Image
 
 from stages.common.errors import UserError
@@ -31,14 +32,6 @@ def write_tree(root, size=(12, 20), channels=3, labeled=6, test=4, unlabeled=5, 
     content = {"name": "toy", "image": {"size": list(size), "channels": channels}, "classes": CLASSES}
     (root / "dataset.yaml").write_text(yaml.safe_dump(content | description))
     return PrepareParams(source="folder", path=root)
-
-
-def refused(params: PrepareParams) -> str:
-    """The sentence that reading all of the source ends with."""
-    with pytest.raises(UserError) as error:
-        scan(open_source(params), quarantine=False)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from PIL import Image
 from stages.common.errors import UserError
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.canvas import solid_box
-from stages.prepare.cutouts.checking import Cutouts, checked
+from stages.prepare.cutouts.checking import Inspection
+from stages.prepare.duplicates import HeldOut
 from stages.prepare.params import PrepareParams
+from stages.prepare.records import Record
 from stages.prepare.sources import open_source
 
 SIZE = (24, 32)
@@ -48,12 +51,20 @@ def describe(root: Path, classes: list[str], channels: int = 3) -> None:
     (root / "dataset.yaml").write_text(yaml.safe_dump(content))
 
 
+class Cutouts(NamedTuple):
+    foregrounds: list[Record]
+    backgrounds: list[Record]
+    bad: list[tuple[str, str]]
+
+
 def cut(root: Path, quarantine: bool = False, **values) -> Cutouts:
     params = PrepareParams.model_validate({"source": "folder", "path": root} | values)
     source = open_source(params)
     labeled = [record for record in source.records if record.pool == "labeled"]
     fronts, grounds = foreground_records(params, source, labeled), background_records(params, source, 0)
-    return checked(fronts, grounds, source.spec, quarantine)
+    look = Inspection(source.spec, quarantine, HeldOut([], [], [], np.zeros((0, 768), np.uint8), 0.02))
+    found = [[record for record, _ in read] for read in (look.foregrounds(list(fronts)), look.backgrounds(grounds))]
+    return Cutouts(*found, look.bad)
 
 
 def refused(root: Path, **values) -> str:

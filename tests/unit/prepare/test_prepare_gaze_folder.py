@@ -5,8 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-import yaml
-from PIL import Image
+from folder_builders import refused, write_folder
 from pydantic import ValidationError
 
 from stages.common.errors import UserError
@@ -22,24 +21,10 @@ from stages.prepare.sources import open_source
 
 def write_eyes(root, rows="t0.png,10,-5\nt1.png,-2.5,0\n", unit="degree", **description):
     """Two test photos and three without labels; returns the params."""
-    random = np.random.default_rng(0)
-    for folder, count in (("unlabeled", 3), ("test/images", 2)):
-        (root / folder).mkdir(parents=True)
-        for number in range(count):
-            pixels = random.integers(0, 256, (36, 60)).astype(np.uint8)
-            Image.fromarray(pixels).save(root / folder / f"{folder[0]}{number}.png")
+    described = {"name": "eyes", "gaze": {"unit": unit, "columns": ["pitch", "yaw"]}} | description
+    write_folder(root, {"unlabeled": 3, "test/images": 2}, (36, 60), **described)
     (root / "test" / "labels.csv").write_text("file,pitch,yaw\n" + rows)
-    content = {"name": "eyes", "image": {"size": [36, 60], "channels": 1}}
-    content["gaze"] = {"unit": unit, "columns": ["pitch", "yaw"]}
-    (root / "dataset.yaml").write_text(yaml.safe_dump(content | description))
     return PrepareParams(source="folder", path=root, simulator="eyes", simulated=3, labeled=0, val=0)
-
-
-def refused(params: PrepareParams) -> str:
-    with pytest.raises(UserError) as error:
-        scan(open_source(params), quarantine=False)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_test_images_have_their_gaze_in_radians_and_the_others_none(tmp_path):
