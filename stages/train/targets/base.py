@@ -49,6 +49,8 @@ class Target(ABC):
     """What kind of labels it learns: `segmentation`, `gaze`, `keypoints`, `classification`, `detection`."""
     metric: ClassVar[Metric]
     """The score that selects the best weights and compares recipes."""
+    exportable: ClassVar[bool] = True
+    """Whether `torch.export` can trace its network for batches of any size."""
 
     def __init__(self, spec: DatasetSpec, params: TrainParams) -> None:
         self.spec, self.params = spec, params
