@@ -17,14 +17,21 @@ from stages.common.tracking import flatten
 Change = tuple[str, Any, Any]
 
 
-def preset_path(folder: Path, name: str) -> Path:
+def preset_path(folder: Path, name: str, kind: str = "preset") -> Path:
     """presets/NAME.yaml. Raises UserError with the closest name for one that is not there."""
     names = sorted(path.stem for path in folder.glob("*.yaml"))
     if name in names:
         return folder / f"{name}.yaml"
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names) or 'none'}"
-    raise UserError(f"{folder}: no preset {name}; {hint}")
+    raise UserError(f"{folder}: no {kind} {name}; {hint}")
+
+
+def catalogue(folder: Path) -> str:
+    """A line a file of the folder: its name and the first line of comment in it."""
+    comments = described(folder)
+    width = max((len(name) for name in comments), default=0)
+    return "\n".join(f"{name:<{width}}  {comment}" for name, comment in comments.items())
 
 
 def described(folder: Path) -> dict[str, str]:
@@ -46,9 +53,26 @@ def setting(text: str) -> dict[str, Any]:
         content: Any = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise UserError(f"--set {text}: the value is not valid YAML") from error
-    for part in reversed(key.strip().split(".")):
-        content = {part: content}
-    return dict(content)
+    return nested(key.strip(), content)
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """`a.b` and 1 as {"a": {"b": 1}}."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def read_overlay(path: Path) -> dict[str, Any]:
+    """The mapping in a preset; one of comments alone is the defaults. Raises UserError when it is no mapping."""
+    lines = (line.strip() for line in path.read_text().splitlines())
+    return read_yaml(path) if any(line and not line.startswith("#") for line in lines) else {}
+
+
+def with_absolute_path(whole: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """The overlay for a copy elsewhere: a relative `prepare.path` in the whole params was meant from here."""
+    path = (whole.get("prepare") or {}).get("path")
+    return merged(overlay, {"prepare": {"path": str(Path(path).resolve())}} if path else {})
 
 
 def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.overlay import Change, apply_overlay, check_overlay, described, merged, preset_path, setting
-from flows.scratch import copy_project, start_repository
+from flows.overlay import (
+    Change,
+    apply_overlay,
+    catalogue,
+    check_overlay,
+    merged,
+    preset_path,
+    read_overlay,
+    setting,
+    with_absolute_path,
+)
+from flows.scratch import copy_project, origin, start_repository
 from stages.common.errors import EXIT_USER_ERROR, UserError
 from stages.common.params import read_yaml
-from stages.common.tracking import git_tags
 
 PRESETS, PARAMS = Path("presets"), Path("params.yaml")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -30,7 +39,7 @@ def main(
                 "name a preset first, such as `python -m flows.preset smoke --set seed=5`; --list shows them"
             )
         if list_ or name is None:
-            _show_presets()
+            print(catalogue(PRESETS))
         else:
             use(name, [setting(text) for text in set_ or []], into)
     except UserError as error:
@@ -41,7 +50,7 @@ def main(
 def use(name: str, settings: list[dict[str, Any]], into: Path | None) -> None:
     """Check the preset with the settings over it, then write it here or into a copy. Raises UserError."""
     source = preset_path(PRESETS, name)
-    overlay = _content(source)
+    overlay = read_overlay(source)
     check_overlay(PARAMS, overlay, source)
     for values in settings:
         overlay = merged(overlay, values)
@@ -50,34 +59,10 @@ def use(name: str, settings: list[dict[str, Any]], into: Path | None) -> None:
         _show_changes(apply_overlay(PARAMS, overlay))
         return
     count = copy_project(Path.cwd(), into)
-    overlay = _with_absolute_path(merged(read_yaml(PARAMS), overlay), overlay)
+    overlay = with_absolute_path(merged(read_yaml(PARAMS), overlay), overlay)
     _show_changes(apply_overlay(into / PARAMS, overlay))
-    tags = git_tags()
-    changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
-    start_repository(into, tags.get("git.commit", "a project without commits") + changed)
+    start_repository(into, origin())
     print(f"{count} files copied; next: cd {into} && dvc repro evaluate")
-
-
-def _with_absolute_path(whole: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """The overlay for a copy elsewhere: a relative `prepare.path` in the whole params was meant from here."""
-    path = whole.get("prepare", {}).get("path")
-    return merged(overlay, {"prepare": {"path": str(Path(path).resolve())}}) if path else overlay
-
-
-def _content(source: Path) -> dict[str, Any]:
-    # A preset of comments alone is the defaults.
-    return read_yaml(source) if any(_is_content(line) for line in source.read_text().splitlines()) else {}
-
-
-def _is_content(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
-
-
-def _show_presets() -> None:
-    presets = described(PRESETS)
-    width = max((len(name) for name in presets), default=0)
-    for name, comment in presets.items():
-        print(f"{name:<{width}}  {comment}")
 
 
 def _show_changes(changes: list[Change]) -> None:

@@ -113,7 +113,7 @@ class StageRunner:
             self._running[mark] = process = subprocess.Popen(
                 [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage],
                 cwd=self.root,
-                env=_environment({**variables, MARK_VARIABLE: mark}),
+                env=child_environment({**variables, MARK_VARIABLE: mark}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -123,7 +123,8 @@ class StageRunner:
             return process
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment for dvc as a child process, with these variables."""
     # The stage's command says `python`: it has to be the one that runs the flow.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", **variables}

@@ -1,16 +1,19 @@
 """A copy of the project with parameters of its own, to run beside the original."""
 
+import filecmp
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from stages.common.errors import UserError
-from stages.common.tracking import SCRATCH_MESSAGE
+from stages.common.tracking import SCRATCH_MESSAGE, git_tags
 
 # What a run makes, or what belongs to the machine: the copy starts without.
 LEFT_OUT = frozenset({".venv", ".local", ".work", "data", "models", "reports", "dvc.lock"})
 COMMIT_AS = ["-c", "user.name=handful", "-c", "user.email=handful@localhost", "-c", "commit.gpgsign=false"]
+# What a run in the copy changes, or what the copy was given in place of the project's.
+OWN_FILES = frozenset({"params.yaml", "dvc.lock", ".dvc"})
 
 
 def copy_project(root: Path, target: Path) -> int:
@@ -22,9 +25,7 @@ def copy_project(root: Path, target: Path) -> int:
         raise UserError(f"{target}: already there; name a folder that is new or empty")
     files = project_files(root)
     for name in files:
-        place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / name, place, follow_symlinks=False)
+        _copy(root, target, name)
     return len(files)
 
 
@@ -41,7 +42,7 @@ def project_files(root: Path) -> list[str]:
 
 def _wanted(name: str, data: set[str]) -> bool:
     inside = {str(parent) for parent in Path(name).parents}
-    return name.split("/")[0] not in LEFT_OUT and not inside & data
+    return _top(name) not in LEFT_OUT and not inside & data
 
 
 def start_repository(root: Path, origin: str) -> None:
@@ -56,16 +57,58 @@ def start_repository(root: Path, origin: str) -> None:
         (config.parent / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
     _git(root, "init", "--quiet")
     _git(root, "add", "--all")
-    _git(
-        root,
-        *COMMIT_AS,
-        "-c",
-        "core.hooksPath=/dev/null",
-        "commit",
-        "--quiet",
-        "--message",
-        f"{SCRATCH_MESSAGE}{origin}",
-    )
+    _commit(root, origin)
+
+
+def origin() -> str:
+    """What a copy made now is a copy of: the commit here, and whether files differ from it."""
+    tags = git_tags()
+    changed = " with uncommitted changes" if tags.get("git.dirty") == "true" else ""
+    return tags.get("git.commit", "a project without commits") + changed
+
+
+def renew_copy(root: Path, target: Path, origin: str) -> int:
+    """Bring the code of a scratch copy up to that of the project; how many files were copied or removed.
+
+    Its params.yaml, DVC cache, data, models and reports stay: DVC redoes what depends on a changed file and nothing
+    else, so that a long study outlives a change. Changes made to the code of the copy itself are lost.
+    Raises UserError when `target` is no scratch copy.
+    """
+    if not (target / ".git").exists() or not _git(target, "log", "-1", "--format=%s").startswith(SCRATCH_MESSAGE):
+        raise UserError(f"{target}: there, but no scratch copy of a project; remove it or name another folder")
+    files = [name for name in project_files(root) if _top(name) not in OWN_FILES]
+    tracked = [name for name in _git(target, "ls-files", "-z").split("\0") if name and _top(name) not in OWN_FILES]
+    gone = [name for name in set(tracked) - set(files) if (target / name).is_file()]
+    changed = [name for name in files if not _same(root / name, target / name)]
+    for name in gone:
+        (target / name).unlink()
+    for name in changed:
+        _copy(root, target, name)
+    if gone or changed:
+        _git(target, "add", "--update")
+        if changed:
+            _git(target, "add", "--force", "--", *changed)
+        _commit(target, origin)
+    return len(gone) + len(changed)
+
+
+def _top(name: str) -> str:
+    return name.split("/")[0]
+
+
+def _same(first: Path, second: Path) -> bool:
+    return second.is_file() and filecmp.cmp(first, second, shallow=False)
+
+
+def _copy(root: Path, target: Path, name: str) -> None:
+    place = target / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(root / name, place, follow_symlinks=False)
+
+
+def _commit(root: Path, origin: str) -> None:
+    message = f"{SCRATCH_MESSAGE}{origin}"
+    _git(root, *COMMIT_AS, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -18,6 +18,7 @@ TIMEOUT_S = 600.0
 def put_forward(track: Tracker, best: Evaluated, model: str, test_digest: str, test: SampleSet) -> dict[str, Any]:
     """Register the chosen seed of the winner through the tracker; what champion.json says."""
     weights = best.models[best.seed]
+    (target, module), example = load_target(weights), example_rows(test.images)
     candidate = Candidate(
         name=model,
         recipe=best.scores.recipe,
@@ -27,8 +28,8 @@ def put_forward(track: Tracker, best: Evaluated, model: str, test_digest: str, t
         test_digest=test_digest,
         weights_digest=file_digest(weights),
         weights=weights,
+        exportable=target.exportable,
     )
-    (_, module), example = load_target(weights), example_rows(test.images)
     outcome = track.call(lambda mlflow: promote(mlflow, candidate, module, example), TIMEOUT_S)
     return off(candidate) if outcome is None else report(candidate, outcome)
 

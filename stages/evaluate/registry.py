@@ -18,7 +18,8 @@ from stages.evaluate.scores import metric_key
 from stages.train.targets.base import Metric
 
 ALIAS = "champion"
-FLAVOUR_FOLDER = "target"
+FLAVOUR_FOLDER, WEIGHTS_FOLDER = "target", "weights"
+LONGEST_REASON = 160
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Candidate:
     """The model that this evaluation puts forward.
 
     score: mean of `metric` over the seeds of the recipe. test_digest, weights_digest: hex. weights: its safetensors
-    file.
+    file. exportable: whether `torch.export` can trace the network.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Candidate:
     test_digest: str
     weights_digest: str
     weights: Path
+    exportable: bool = True
 
     @property
     def key(self) -> str:
@@ -92,7 +94,7 @@ def promote(mlflow: Any, candidate: Candidate, module: nn.Module, images: np.nda
     try:
         return _promote(mlflow, candidate, module, images)
     except Exception as error:
-        return Outcome("failed", f"Nothing was registered: {type(error).__name__}: {' '.join(str(error).split())}")
+        return Outcome("failed", f"Nothing was registered: {_in_short(error)}")
 
 
 def _promote(mlflow: Any, candidate: Candidate, module: nn.Module, images: np.ndarray) -> Outcome:
@@ -102,12 +104,14 @@ def _promote(mlflow: Any, candidate: Candidate, module: nn.Module, images: np.nd
         sentence = f"Version {present.version} of {candidate.name}, the champion, is this very model."
         return Outcome("unchanged", sentence, str(present.version))
     promoted, reason = decide(None if present is None else present.tags, candidate)
-    version = _register(mlflow, client, candidate, module, images)
+    version, note = _register(mlflow, client, candidate, module, images)
     if promoted:
         client.set_registered_model_alias(candidate.name, ALIAS, version)
     stays = "" if present is None else f"is registered, and version {present.version} stays the champion"
     verb = "is the champion" if promoted else stays
-    sentence = f"Version {version} of {candidate.name} ({candidate.recipe}, seed {candidate.seed}) {verb}: {reason}."
+    sentence = (
+        f"Version {version} of {candidate.name} ({candidate.recipe}, seed {candidate.seed}) {verb}: {reason}{note}."
+    )
     return Outcome("promoted" if promoted else "kept", sentence, version)
 
 
@@ -141,7 +145,23 @@ def _champion(client: Any, name: str) -> Any:
         raise
 
 
-def _register(mlflow: Any, client: Any, candidate: Candidate, module: nn.Module, images: np.ndarray) -> str:
+def _register(mlflow: Any, client: Any, candidate: Candidate, module: nn.Module, images: np.ndarray) -> tuple[str, str]:
+    """The new version, and what there is to say about its form."""
+    mlflow.log_artifact(str(candidate.weights), WEIGHTS_FOLDER)
+    version, trouble = None, "torch cannot export this kind of network"
+    if candidate.exportable:
+        try:
+            version, trouble = _export(mlflow, candidate.name, module, images), ""
+        except Exception as error:
+            trouble = f"torch could not export the network ({_in_short(error)})"
+    form, note = ("exported", "") if version else ("weights", f"; it is the file of weights alone, for {trouble}")
+    version = version or _register_weights(mlflow, client, candidate.name)
+    for key, value in {**candidate.tags(), "form": form}.items():
+        client.set_model_version_tag(candidate.name, version, key, value)
+    return version, note
+
+
+def _export(mlflow: Any, name: str, module: nn.Module, images: np.ndarray) -> str:
     import torch
     from mlflow.models import infer_signature
 
@@ -156,10 +176,24 @@ def _register(mlflow: Any, client: Any, candidate: Candidate, module: nn.Module,
         signature=infer_signature(images[:2], scores),
         # Named here, or MLflow would start a process that loads the model to find out.
         pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", f"mlflow=={mlflow.__version__}"],
-        registered_model_name=candidate.name,
+        registered_model_name=name,
     )
-    mlflow.log_artifact(str(candidate.weights), "weights")
-    version = str(info.registered_model_version)
-    for key, value in candidate.tags().items():
-        client.set_model_version_tag(candidate.name, version, key, value)
-    return version
+    return str(info.registered_model_version)
+
+
+def _register_weights(mlflow: Any, client: Any, name: str) -> str:
+    """A version that is the safetensors file, which `stages.train.targets.load_target` reads."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    source, run = mlflow.get_artifact_uri(WEIGHTS_FOLDER), mlflow.active_run().info.run_id
+    return str(client.create_model_version(name, source, run).version)
+
+
+def _in_short(error: Exception) -> str:
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 3]}..."

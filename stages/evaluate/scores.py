@@ -121,9 +121,15 @@ def winner(scores: Sequence[RecipeScores]) -> RecipeScores:
 
 
 def metrics(scores: Sequence[RecipeScores], task: str) -> dict[str, Any]:
-    """What metrics.json holds."""
-    recipes = {s.recipe: _recipe_metrics(s) for s in scores}
-    return {"task": task, "metric": scores[0].key, "recipes": recipes}
+    """What metrics.json holds: the metric that decides, how to speak of it, and every score of every recipe."""
+    metric = scores[0].metric
+    words = {
+        "title": metric.title,
+        "unit": metric.unit,
+        "range": metric.range,
+        "better": "higher" if metric.higher_is_better else "lower",
+    }
+    return {"task": task, "metric": scores[0].key, **words, "recipes": {s.recipe: _recipe_metrics(s) for s in scores}}
 
 
 def _recipe_metrics(scores: RecipeScores) -> dict[str, Any]:

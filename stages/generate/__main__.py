@@ -74,7 +74,7 @@ def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParam
         return make_composite_set(out, params, shared)
     with publish(out) as folder:
         if recipe == "simulated":
-            return write_simulated(folder, params.shard_size)
+            return write_simulated(folder, params)
         if recipe.endswith(JOIN):
             return write_join(folder, recipe, params.shard_size)
         return write_real(folder, params.shard_size)

@@ -8,7 +8,9 @@ from stages.common.params import Params
 class GenerateParams(Params):
     """How many samples, from which latents, how many of them are dropped for their uncertainty."""
 
-    samples: int = Field(default=5000, ge=1)  # that are kept
+    # That are kept. The recipes `simulated` and `refined` take the first so many of what the simulator drew, so
+    # prepare.simulated bounds them too; `real` takes all labelled images.
+    samples: int = Field(default=5000, ge=1)
     drop_share: float = Field(default=0.1, ge=0, lt=1)  # of those drawn, the most uncertain
     # Drop that share within each main class (the class with the most pixels but the background), so that classes that
     # are easy to label do not crowd out the others.

@@ -21,16 +21,24 @@ SIMULATED = Path("data/prepare/simulated")
 REFINER, SEGMENTER = Path("models/refine/refiner.safetensors"), Path("models/refine/segmenter.safetensors")
 
 
-def simulated_samples(folder: Path) -> Iterator[Sample]:
-    """The simulator's images with their exact labels."""
-    for sample in iterate_samples(folder):
+def simulated_samples(folder: Path, limit: int) -> Iterator[Sample]:
+    """The first `limit` of the simulator's images with their exact labels."""
+    for sample in first_samples(folder, limit):
         facts = _facts("simulated", sample.facts["source_id"], "")
         yield replace(sample, facts=facts)
 
 
-def write_simulated(folder: Path, shard_size: int) -> pd.DataFrame:
+def first_samples(folder: Path, limit: int) -> Iterator[Sample]:
+    """The first `limit` samples of a set, in the order of its index; says so when there are more."""
+    keys = read_index(folder)["key"]
+    if len(keys) > limit:
+        print(f"generate: the first {limit} of {len(keys)} simulated images, as generate.samples says", flush=True)
+    return iterate_samples(folder, set(keys.head(limit)))
+
+
+def write_simulated(folder: Path, params: GenerateParams) -> pd.DataFrame:
     """The recipe `simulated`."""
-    return write_set(folder, simulated_samples(require(SIMULATED, "prepare")), shard_size)
+    return write_set(folder, simulated_samples(require(SIMULATED, "prepare"), params.samples), params.shard_size)
 
 
 def make_refined_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.DataFrame:
@@ -50,7 +58,7 @@ def make_refined_set(out: Path, params: GenerateParams, shared: SharedParams) ->
 
     device = pick_device(shared.device)
     refiner = load_refiner(require(REFINER, "refine")).to(device)
-    drawn = read_set(SIMULATED)
+    drawn = read_set(SIMULATED, limit=params.samples)
     refined = refine_images(refiner, ImageBank(drawn.images, device), drawn.masks, shared.seed, params.batch)
     digest, moved = file_digest(REFINER)[:16], shift_facts(refined, device, params.batch)
     samples = (
@@ -61,7 +69,7 @@ def make_refined_set(out: Path, params: GenerateParams, shared: SharedParams) ->
             mask=None if refined.masks is None else refined.masks[number],
             facts=_facts("refined", sample.facts["source_id"], digest) | moved[number],
         )
-        for number, sample in enumerate(iterate_samples(SIMULATED))
+        for number, sample in enumerate(first_samples(SIMULATED, params.samples))
     )
     with publish(out) as folder:
         return write_set(folder, samples, params.shard_size)

@@ -68,9 +68,16 @@ def test_imports_never_run_to_later_stages(stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_outputs_lie_under_the_stage_name(stage):
-    for out in paths([*body(stage)["outs"], *body(stage).get("plots", [])]):
+    written = body(stage)
+    for out in paths([*written["outs"], *written.get("metrics", []), *written.get("plots", [])]):
         assert out.split("/")[0] in {"data", "models", "reports"}
         assert out.split("/")[1] == stage
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_earlier_results_can_be_brought_back_from_the_cache(stage):
+    uncached = [entry for entry in body(stage)["outs"] if isinstance(entry, dict)]
+    assert bool(uncached) == (stage == "evaluate")
 
 
 @pytest.mark.parametrize("stage", STAGES)

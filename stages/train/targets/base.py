@@ -51,6 +51,8 @@ class Target(ABC):
     """Whether `loss_terms` takes what the network gives in evaluation mode; compositing learns from such losses."""
     metric: ClassVar[Metric]
     """The score that selects the best weights and compares recipes."""
+    exportable: ClassVar[bool] = True
+    """Whether `torch.export` can trace its network for batches of any size."""
 
     def __init__(self, spec: DatasetSpec, params: TrainParams) -> None:
         self.spec, self.params = spec, params

@@ -59,6 +59,7 @@ class TorchvisionTarget(DetectionTarget):
     loss_while_frozen = False
     builder = ""
     """What torchvision calls it."""
+    exportable = False  # its non-maximum suppression asks how many boxes are left, which no trace can tell
 
     def build(self) -> nn.Module:
         """The network with fresh weights. Raises UserError when torchvision does not load."""

@@ -8,8 +8,10 @@ from evaluate_builders import GAZE, MIOU, scored
 from torch import nn
 
 from stages.common.tracking import tracking
+from stages.common.weights import load_weights, save_weights
 from stages.evaluate.registry import Candidate, Outcome, decide, off, promote
 from stages.evaluate.runs import log_recipes
+from stages.train.targets import TARGETS
 
 
 def candidate(score: float, test_digest: str = "T", weights_digest: str = "w", weights: Path = Path("w")) -> Candidate:
@@ -90,6 +92,46 @@ def test_the_champion_gives_way_to_a_better_model_alone(store):
     assert not [path for path in saved if path.suffix in {".pkl", ".pickle", ".pth"}]
     assert any(path.name == "seed-1.safetensors" for path in saved)
     check_children(children)
+
+
+class Branching(nn.Module):
+    """What no export can trace: the values decide how it goes on."""
+
+    def forward(self, images):
+        return images if images.sum() > 0 else -images
+
+
+@pytest.mark.parametrize(
+    ("exportable", "said"), [(False, "torch cannot export this kind of network"), (True, "torch could not export the")]
+)
+def test_a_network_that_cannot_be_exported_is_registered_as_its_weights_and_said_to_be(store, exportable, said):
+    module, params = nn.Conv2d(1, 2, 3), {"kind": "small"}
+    save_weights(store / "seed-1.safetensors", module.state_dict(), params)
+    images, outcomes = np.zeros((2, 1, 8, 8), np.float32), []
+    with tracking("evaluate") as track:
+        for score in (0.5, 0.6):
+            new = replace(candidate(score, weights=store / "seed-1.safetensors"), exportable=exportable)
+            outcomes.append(track.call(lambda mlflow, new=new: promote(mlflow, new, Branching(), images)))
+    assert [(outcome.status, outcome.version) for outcome in outcomes] == [("promoted", "1"), ("promoted", "2")]
+    for outcome in outcomes:
+        assert said in outcome.reason
+        assert "\n" not in outcome.reason
+        assert len(outcome.reason) < 400
+
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    champion = client.get_model_version_by_alias("handful-digits", "champion")
+    assert (str(champion.version), champion.tags["form"], champion.tags["target/miou"]) == ("2", "weights", "0.6")
+    folder = Path(mlflow.artifacts.download_artifacts("models:/handful-digits@champion", dst_path=str(store / "got")))
+    tensors, found = load_weights(folder / "seed-1.safetensors")
+    assert found == params
+    assert torch.equal(tensors["weight"], module.weight)
+
+
+def test_the_detectors_of_torchvision_are_not_exported_and_our_own_are():
+    exportable = {name: target.exportable for name, target in TARGETS.items()}
+    assert {name for name, can in exportable.items() if not can} == {"ssd300", "fasterrcnn"}
 
 
 def check_children(children: list[str] | None) -> None:

@@ -45,6 +45,7 @@ def test_a_class_that_a_seed_lacks_is_left_out_of_the_mean_and_kept_as_a_gap():
 def test_metrics_json_holds_mean_deviation_and_the_value_of_each_seed():
     written = json.loads(json.dumps(metrics([scored("gan", [0.4, 0.6], 1500, eye=[0.1, 0.3])], "segmentation")))
     assert (written["task"], written["metric"]) == ("segmentation", "target/miou")
+    assert [written[key] for key in ("title", "unit", "range", "better")] == ["mean IoU", "", "0 to 1", "higher"]
     gan = written["recipes"]["gan"]
     assert gan["samples"] == 1500
     assert gan["target/miou"] == {"mean": 0.5, "std": pytest.approx(0.1414, abs=1e-4), "seeds": [0.4, 0.6]}
@@ -91,6 +92,7 @@ def test_scores_of_gaze_have_a_unit_no_parts_and_one_score_more():
     assert more_names(scores) == ["target/within_7deg"]
     written = metrics(scores, "gaze")
     assert (written["task"], written["metric"]) == ("gaze", "target/gaze_deg")
+    assert (written["unit"], written["better"]) == ("°", "lower")
 
 
 def test_keypoints_are_parts_in_the_order_of_the_target_and_no_further_scores():

@@ -1,0 +1,69 @@
+"""Run a study and write its table and curve: `python -m flows.study NAME`."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from flows.overlay import catalogue, described, preset_path, setting
+from flows.study.description import read_study
+from flows.study.plan import planned
+from flows.study.session import Session
+from stages.common.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
+
+STUDIES, COPIES = Path("studies"), Path(".local/studies")
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    name: Annotated[str | None, typer.Argument(help="The study: studies/NAME.yaml.")] = None,
+    into: Annotated[Path | None, typer.Option(help="The scratch copy; .local/studies/NAME without it.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value for every run; repeatable.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show the studies.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the runs and do nothing.")] = False,
+) -> None:
+    """Run the pipeline for every row and value of a study, in a scratch copy that goes on where it was.
+
+    The code of an earlier copy is brought up to that of the project; DVC redoes what depends on it. Exit code 2 for a
+    mistake or a failed run; the others are run all the same.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if list_ or name is None:
+            print(catalogue(STUDIES))
+        else:
+            study(name, into or COPIES / name, set_ or [], dry_run)
+    except UserError as error:
+        _leave(f"error: {error}", EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        _leave("interrupted; run the same command to go on", EXIT_INTERRUPTED)
+
+
+def study(name: str, copy: Path, settings: list[str], dry_run: bool) -> None:
+    """Check the study and all its runs, then run it. Raises UserError."""
+    source = preset_path(STUDIES, name, "study")
+    title = described(STUDIES)[name].rstrip(".") or name
+    content = read_study(source)
+    runs = planned(content, source, [setting(text) for text in settings])
+    session = Session(name, title, content, runs, copy)
+    if not dry_run:
+        session.run()
+        return
+    for number, (run, result) in enumerate(zip(runs, session.known().values(), strict=True), start=1):
+        print(f"{number:>3}  {run.title}: {', '.join(run.recipes)}{' (done)' if result else ''}")
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _leave(sentence: str, code: int) -> NoReturn:
+    print(sentence, file=sys.stderr, flush=True)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    app()

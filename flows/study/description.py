@@ -1,0 +1,79 @@
+"""studies/NAME.yaml: what a study runs and what it shows."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from stages.common.params import Params, parse, read_yaml
+from stages.common.recipes import Recipe
+
+
+class Axis(Params):
+    """What runs along the curve."""
+
+    title: str = Field(min_length=1)
+    """What the axis is called, with its unit."""
+    key: str = Field(pattern=r"^\w+(\.\w+)*$")
+    """Dotted key of params.yaml, for example generate.samples."""
+    values: tuple[int | float, ...] = Field(min_length=1)
+
+    @field_validator("values")
+    @classmethod
+    def _each_once(cls, values: tuple[int | float, ...]) -> tuple[int | float, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("names a value twice")
+        return values
+
+
+class Row(Params):
+    """One variant: a curve, or a row of the table."""
+
+    recipe: Recipe
+    set: dict[str, Any] = Field(default={})
+    """Overlay of params.yaml for this variant alone."""
+
+
+class Study(Params):
+    """Every row at every value of the axis is one run of the pipeline."""
+
+    preset: str | None = None
+    set: dict[str, Any] = Field(default={})
+    """Overlay of params.yaml over the preset, for every run."""
+    axis: Axis | None = None
+    """Without it the study is a table of variants."""
+    rows: dict[str, Row] = Field(min_length=1)
+    level: Recipe | None = None
+    """A recipe to compare with: a horizontal line of the curve, the first row of the table."""
+    columns: dict[str, str] = Field(default={})
+    """Further figures of a run: name -> FILE.json:KEY, where {recipe} stands for the row's recipe."""
+
+    @field_validator("columns")
+    @classmethod
+    def _addresses(cls, columns: dict[str, str]) -> dict[str, str]:
+        for address in columns.values():
+            file, colon, key = address.partition(":")
+            if not (file.startswith("reports/") and file.endswith(".json") and colon and key):
+                raise ValueError(f"expected reports/FILE.json:KEY, not {address}")
+        return columns
+
+    @model_validator(mode="after")
+    def _names(self) -> "Study":
+        for name in (*self.rows, *self.columns):
+            if not name.strip() or any(sign in name for sign in "|\n"):
+                raise ValueError(f"the name {name!r} is empty, or has a | or a line break, which a table cannot show")
+        if self.level in self.rows:
+            raise ValueError(f"a row is called {self.level} as the level is; give it another name")
+        return self
+
+
+def read_study(path: Path) -> Study:
+    """The study in a file. Raises UserError naming the first key that is unknown, missing or wrong."""
+    content = read_yaml(path)
+    # Each part on its own first, so that a wrong key is compared with the keys of its own part.
+    if isinstance(content.get("axis"), dict):
+        parse(Axis, content["axis"], path, "axis")
+    rows = content.get("rows")
+    for name, row in rows.items() if isinstance(rows, dict) else ():
+        parse(Row, row, path, f"rows.{name}")
+    return parse(Study, content, path, "")
