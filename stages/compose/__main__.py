@@ -67,7 +67,7 @@ def learn(params: ComposeParams, shared: SharedParams, track: Tracker, spec: Dat
     print(f"compose: {len(composer.objects)} cut-outs, {len(composer.backgrounds)} backgrounds on {device}, {begin}")
     run.train()
     metrics = final_metrics(trainer, state)
-    write_placer(params, spec, state.synthesizer, PASTED)
+    write_placer(params, spec, torch.nn.ModuleList(state.snapshots), PASTED)
     write_reports(run, metrics)
     track.metrics(metrics)
     for picture in sorted(PICTURES.glob("*.png"))[-1:]:

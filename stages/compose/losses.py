@@ -50,6 +50,6 @@ def critic_terms(real: Tensor, composite: Tensor) -> dict[str, Tensor]:
 
 
 def gradient_penalty(images: Tensor, scores: Tensor) -> Tensor:
-    """Mean squared gradient of the summed scores at real images (R1), a scalar. images require a gradient."""
-    (slope,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    """Mean squared gradient of an image's mean score at real images (R1), a scalar. images require a gradient."""
+    (slope,) = torch.autograd.grad(scores.flatten(1).mean(dim=1).sum(), images, create_graph=True)
     return slope.square().sum(dim=(1, 2, 3)).mean()

@@ -6,7 +6,7 @@ from stages.common.device import seeded
 from stages.compose.hardness import hardness
 from stages.compose.pasting import Objects
 from stages.compose.placement import varied
-from stages.compose.placers import place_by, place_randomly
+from stages.compose.placers import place_in_turn, place_randomly
 from stages.compose.state import ComposeState
 from stages.compose.training import Trainer
 
@@ -17,7 +17,7 @@ def final_metrics(trainer: Trainer, state: ComposeState) -> dict[str, float]:
     """`compose/hardness_<placer>`: loss of the target held fixed. `compose/spread`: deviation of the placements of one
     pair over draws of the noise, each parameter in [-1, 1]; evenly drawn ones have about 0.57."""
     return {
-        "compose/hardness_learned": hardness(trainer, state, place_by(state.synthesizer)),
+        "compose/hardness_learned": hardness(trainer, state, place_in_turn(state.snapshots)),
         "compose/hardness_random": hardness(trainer, state, place_randomly),
         "compose/spread": spread(trainer, state),
     }
@@ -28,11 +28,13 @@ def spread(trainer: Trainer, state: ComposeState) -> float:
     """Mean deviation of a placement over draws of the noise, of pairs that stay the same."""
     pairs: list[tuple[torch.Tensor, Objects]] = []
 
-    def place(backgrounds: torch.Tensor, objects: Objects, generator: torch.Generator) -> torch.Tensor:
-        pairs.append((backgrounds, objects))
-        return place_by(state.synthesizer)(backgrounds, objects, generator)
+    place = place_in_turn(state.snapshots)
 
-    trainer.composer.compose(place, PAIRS, seeded(trainer.seed, SPREAD_STREAM))
-    draws = [place_by(state.synthesizer)(*pairs[-1], seeded(trainer.seed, SPREAD_STREAM, n)) for n in range(DRAWS)]
+    def noted(backgrounds: torch.Tensor, objects: Objects, generator: torch.Generator) -> torch.Tensor:
+        pairs.append((backgrounds, objects))
+        return place(backgrounds, objects, generator)
+
+    trainer.composer.compose(noted, PAIRS, seeded(trainer.seed, SPREAD_STREAM))
+    draws = [place(*pairs[-1], seeded(trainer.seed, SPREAD_STREAM, n)) for n in range(DRAWS)]
     moving = varied(trainer.params.placement)
     return float(torch.stack(draws)[:, :, moving].std(dim=0).mean()) if moving.any() else 0.0

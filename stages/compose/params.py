@@ -50,7 +50,7 @@ class CriticParams(Params):
     width: int = Field(default=32, ge=1)
     levels: int = Field(default=3, ge=1, le=6)
     gamma: float = Field(default=1.0, ge=0)
-    """Weight of the penalty on its gradient at real images (R1, Mescheder et al., 2018)."""
+    """Weight of the penalty on the gradient of its mean decision at real images (R1, Mescheder et al., 2018)."""
     learning_rate: float = Field(default=0.0005, gt=0)
 
 
@@ -102,7 +102,10 @@ class ComposeParams(Params):
     steps: int = Field(default=400, ge=1)
     """Rounds: the synthesizer with target and discriminator frozen, then these two with the synthesizer frozen."""
     warm_up: int = Field(default=200, ge=1)
-    """Updates of the target on real images and random composites before the rounds begin."""
+    """Updates of the target on labelled real images before the rounds begin."""
+    snapshots: int = Field(default=8, ge=1)
+    """Synthesizers kept, evenly over the rounds, which make the composites in turn: each knows where the target failed
+    in its time, the last alone only where it fails in the end."""
     synthesizer_steps: int = Field(default=1, ge=1)
     target_steps: int = Field(default=1, ge=1)
     batch: int = Field(default=32, ge=2)

@@ -1,6 +1,7 @@
 """What changes while the synthesizer trains: networks, optimisers, the target; to and from a checkpoint."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,8 +20,8 @@ START_STREAM = 70
 class ComposeState:
     """Everything that a killed run needs to go on; all else is a function of seed and step.
 
-    fixed: the target's weights after the warm-up, by which hardness is measured; empty before. step counts the
-    warm-up's updates and the rounds after them.
+    fixed: the target's weights after the warm-up, by which hardness is measured; empty before. snapshots: synthesizers
+    of earlier rounds. step counts the warm-up's updates and the rounds after them.
     """
 
     synthesizer: Synthesizer
@@ -29,18 +30,23 @@ class ComposeState:
     synthesizer_optimiser: torch.optim.Optimizer
     critic_optimiser: torch.optim.Optimizer
     fixed: dict[str, torch.Tensor]
+    snapshots: list[Synthesizer] = field(default_factory=list)
     step: int = 0
 
     def save(self) -> dict[str, Any]:
         """The state as tensors and numbers."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        return {**parts, "fixed": self.fixed, "step": self.step, "random": random_state()}
+        snapshots = [kept.state_dict() for kept in self.snapshots]
+        return parts | {"fixed": self.fixed, "snapshots": snapshots, "step": self.step, "random": random_state()}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take over what `save` gave."""
         for name, part in self._parts().items():
             part.load_state_dict(saved[name])
         self.fixed, self.step = saved["fixed"], saved["step"]
+        self.snapshots = [copy.deepcopy(self.synthesizer).requires_grad_(False) for _ in saved["snapshots"]]
+        for kept, tensors in zip(self.snapshots, saved["snapshots"], strict=True):
+            kept.load_state_dict(tensors)
         restore_random_state(saved["random"])
 
     def _parts(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from stages.common.weights import load_into, load_weights, save_weights
 from stages.compose.context import ContextModel, ContextPlacer
 from stages.compose.networks import Synthesizer
 from stages.compose.params import ComposeParams
-from stages.compose.placers import Place, place_by, place_randomly
+from stages.compose.placers import Place, place_in_turn, place_randomly
 
 CONFIG, WEIGHTS = "placer.json", "placer.safetensors"
 
@@ -44,5 +44,7 @@ def load_placer(folder: Path, device: torch.device) -> tuple[Place, ComposeParam
     if params.placer == "context":
         model = ContextModel(config["channels"], config["classes"], params.context.width)
         return ContextPlacer(load_into(model, tensors).to(device), params), params  # type: ignore[arg-type]
-    synthesizer = Synthesizer(config["channels"], params.synthesizer)
-    return place_by(load_into(synthesizer, tensors).to(device)), params  # type: ignore[arg-type]
+    synthesizers = (
+        Synthesizer(config["channels"], params.synthesizer) for _ in range(min(params.snapshots, params.steps))
+    )
+    return place_in_turn([*load_into(nn.ModuleList(synthesizers), tensors).to(device)]), params  # type: ignore[arg-type]

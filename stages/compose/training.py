@@ -1,6 +1,7 @@
 """The three networks in turn (Tripathi et al., CVPR 2019, section 3): the synthesizer against target and discriminator,
 then these two with the synthesizer frozen."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from stages.compose.losses import critic_terms, gradient_penalty, synthesizer_te
 from stages.compose.params import ComposeParams
 from stages.compose.pasting import Canvas, Objects
 from stages.compose.placement import bounded, varied
-from stages.compose.placers import Place, place_by, place_randomly, raw_placements
+from stages.compose.placers import Place, place_by, raw_placements
 from stages.compose.state import ComposeState
 from stages.train.augment import jitter_colours
 from stages.train.targets.base import Target
@@ -52,13 +53,20 @@ class Trainer:
     def train_step(self, state: ComposeState) -> Terms:
         """An update of the warm-up, or a round."""
         if state.step < self.params.warm_up:
-            terms = self._update_target(state, state.step, place_randomly)
+            terms = self._update_target(state, state.step, None)
         else:
             if not state.fixed:
                 state.fixed = state.learner.weights()
             terms = self._round(state, state.step - self.params.warm_up)
         state.step += 1
+        if self._keeps(state.step - self.params.warm_up):
+            state.snapshots.append(copy.deepcopy(state.synthesizer).requires_grad_(False))
         return terms
+
+    def _keeps(self, rounds: int) -> bool:
+        """Whether a snapshot is due; the last is that of the last round."""
+        kept, steps = self.params.snapshots, self.params.steps
+        return rounds > 0 and rounds * kept // steps > (rounds - 1) * kept // steps
 
     def _round(self, state: ComposeState, number: int) -> Terms:
         terms: Terms = {}
@@ -106,15 +114,17 @@ class Trainer:
         labels = self.target.labels(as_samples(canvas)).to(canvas.images.device)
         return self.target.losses_each(learner.kept.eval()(canvas.images), labels, learner.class_weights)
 
-    def _update_target(self, state: ComposeState, number: int, place: Place) -> Terms:
+    def _update_target(self, state: ComposeState, number: int, place: Place | None) -> Terms:
+        """On real images alone, or half of them composites."""
         generator = seeded(self.seed, TARGET_STREAM, number)
-        half = self.params.batch // 2
-        with torch.no_grad():
-            canvas = self.composer.compose(place, half, generator)
-            rows = torch.randint(len(self.reals), (half,), generator=generator)
-            reals = to_images(self.reals.images[rows.numpy()]).to(canvas.images.device)
-            images = torch.cat([reals, canvas.images])
-        labels = self.target.joined(self.reals.labels[rows], self.target.labels(as_samples(canvas)))
+        count = self.params.batch // (2 if place else 1)
+        rows = torch.randint(len(self.reals), (count,), generator=generator)
+        images, labels = to_images(self.reals.images[rows.numpy()]).to(state.learner.device), self.reals.labels[rows]
+        if place:
+            with torch.no_grad():
+                canvas = self.composer.compose(place, count, generator)
+            images = torch.cat([images, canvas.images])
+            labels = self.target.joined(labels, self.target.labels(as_samples(canvas)))
         images, labels = self._augmented(images, labels.to(images.device), number)
         terms = state.learner.update(number, images, labels)
         return {f"target/{name}": term for name, term in terms.items()}

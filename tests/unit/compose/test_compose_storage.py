@@ -1,9 +1,9 @@
 import torch
-from compose_builders import CPU, SPEC, make_composer, small_params
+from compose_builders import CPU, SPEC, make_composer, shapes, small_params
 
 from stages.compose.context import ContextModel
 from stages.compose.networks import Synthesizer
-from stages.compose.placers import place_by, place_randomly
+from stages.compose.placers import place_in_turn, place_randomly
 from stages.compose.storage import load_placer, save_placer
 
 
@@ -13,13 +13,13 @@ def composed(place, params):
 
 def test_a_placer_comes_back_as_it_was(tmp_path):
     torch.manual_seed(0)
-    params = small_params()
-    synthesizer = Synthesizer(1, params.synthesizer)
-    save_placer(tmp_path, params, SPEC, synthesizer, [])
+    params = small_params(snapshots=2)
+    synthesizers = [Synthesizer(1, params.synthesizer) for _ in range(2)]
+    save_placer(tmp_path, params, SPEC, torch.nn.ModuleList(synthesizers), [])
     place, found = load_placer(tmp_path, CPU)
     assert found == params
     with torch.no_grad():
-        assert torch.equal(composed(place, params), composed(place_by(synthesizer), params))
+        assert torch.equal(composed(place, params), composed(place_in_turn(synthesizers), params))
 
 
 def test_placers_without_and_with_a_network_are_loaded(tmp_path):
@@ -40,3 +40,15 @@ def test_another_background_is_another_placer(tmp_path):
         save_placer(tmp_path, small_params(placer="random"), SPEC, None, [pasted])
         digests.append((tmp_path / "placer.json").read_text())
     assert digests[0] != digests[1]
+
+
+def test_several_synthesizers_take_turns():
+    torch.manual_seed(0)
+    one, other = (Synthesizer(1, small_params().synthesizer) for _ in range(2))
+    objects = shapes().take(torch.zeros(40, dtype=torch.long))
+    backgrounds = torch.zeros(40, 1, 24, 32)
+    with torch.no_grad():
+        placed = place_in_turn([one, other])(backgrounds, objects, torch.Generator().manual_seed(0))
+        again = place_in_turn([one, one])(backgrounds, objects, torch.Generator().manual_seed(0))
+    same = (placed == again).all(dim=1)
+    assert 8 < same.sum() < 32

@@ -5,6 +5,7 @@ import torch
 from compose_builders import make_trainer, shapes, small_params
 from torch.nn import functional as F
 
+from stages.compose.composer import Composer
 from stages.compose.hardness import hardness
 from stages.compose.losses import critic_terms, gradient_penalty, hardness_loss, synthesizer_terms
 from stages.compose.measure import final_metrics
@@ -50,7 +51,9 @@ def test_the_terms_of_the_critic_by_hand():
 def test_the_gradient_penalty_of_a_linear_critic_is_its_squared_slope():
     images = torch.randn(3, 1, 2, 2, requires_grad=True)
     weights = torch.tensor([[1.0, 2.0], [0.0, -1.0]])
-    assert gradient_penalty(images, (images[:, 0] * weights).sum(dim=(1, 2))).item() == pytest.approx(6.0)
+    scores = (images[:, 0] * weights).sum(dim=(1, 2))[:, None, None]
+    assert gradient_penalty(images, scores).item() == pytest.approx(6.0)
+    assert gradient_penalty(images, scores.expand(-1, 2, 3)).item() == pytest.approx(6.0)
 
 
 def test_a_round_changes_every_parameter_of_the_synthesizer():
@@ -122,6 +125,27 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been():
     for name, value in whole.synthesizer.state_dict().items():
         assert torch.equal(value, second.synthesizer.state_dict()[name]), name
     assert hardness(trainer, whole, place_randomly) == hardness(trainer, second, place_randomly)
+
+
+def test_synthesizers_are_kept_evenly_over_the_rounds_and_the_last_one_is_among_them():
+    trainer, state = make_trainer(small_params(warm_up=2, steps=10, snapshots=3))
+    kept_at = []
+    for _ in trainer.run(state):
+        if len(state.snapshots) > len(kept_at):
+            kept_at.append(state.step - 2)
+    assert kept_at == [4, 7, 10]
+    last = zip(state.snapshots[-1].parameters(), state.synthesizer.parameters(), strict=True)
+    assert all(torch.equal(kept, now) for kept, now in last)
+    assert not torch.equal(next(state.snapshots[0].parameters()), next(state.snapshots[1].parameters()))
+
+
+def test_the_target_warms_up_on_real_images_alone(monkeypatch):
+    trainer, state = make_trainer(small_params(warm_up=2, steps=1))
+    composed = []
+    compose = Composer.compose
+    monkeypatch.setattr(Composer, "compose", lambda *a: (composed.append(state.step), compose(*a))[1])
+    list(trainer.run(state))
+    assert set(composed) == {2}
 
 
 def test_the_figures_of_a_training():
