@@ -44,7 +44,7 @@ def load_placer(folder: Path, device: torch.device) -> tuple[Place, ComposeParam
     if params.placer == "context":
         model = ContextModel(config["channels"], config["classes"], params.context.width)
         return ContextPlacer(load_into(model, tensors).to(device), params), params  # type: ignore[arg-type]
-    synthesizers = (
-        Synthesizer(config["channels"], params.synthesizer) for _ in range(min(params.snapshots, params.steps))
-    )
-    return place_in_turn([*load_into(nn.ModuleList(synthesizers), tensors).to(device)]), params  # type: ignore[arg-type]
+    count = min(params.snapshots, params.steps)
+    synthesizers = [Synthesizer(config["channels"], params.synthesizer) for _ in range(count)]
+    load_into(nn.ModuleList(synthesizers), tensors).to(device)
+    return place_in_turn(synthesizers), params
