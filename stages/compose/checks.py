@@ -27,19 +27,11 @@ def refuse_unfit(spec: DatasetSpec, params: ComposeParams) -> None:
 
 
 def refuse_target(target: Target) -> None:
-    """Raises UserError for a target that composites have no labels for, that has no loss while it is frozen, or that
-    teaches the synthesizer nothing."""
+    """Raises UserError for a target that composites have no labels for, or that has no loss while it is frozen."""
     if target.task not in ("segmentation", "detection", "classification", "keypoints"):
         raise UserError(
             f"compose: composites carry masks, boxes, classes or keypoints, but train.target {target.name} learns "
             f"{target.task}; set prepare.foregrounds.source to none, or train.target to one of the former"
-        )
-    if target.task == "keypoints":
-        # Its loss is taken with labels that stay where they are while pixels move: what the synthesizer learns of it is
-        # to part the two. In 2 of 3 trainings the composites were then easier than before.
-        raise UserError(
-            f"compose.placer: learned cannot be taught by train.target {target.name}, which learns keypoints; set it "
-            "to random or context"
         )
     if not target.loss_while_frozen:
         raise UserError(

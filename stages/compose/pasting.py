@@ -11,7 +11,7 @@ from stages.common.tensors import to_arrays, to_images
 from stages.common.warp import in_frame, warp_points
 from stages.compose.blending import blend, bordered_each, poisson
 from stages.compose.params import ComposeParams
-from stages.compose.placement import affine_maps, boxes_of
+from stages.compose.placement import affine_maps, boxes_of, placed_boxes
 
 VISIBLE = 0.5
 HIDDEN = 1.0  # visibility of a keypoint: known, but something is in front of it
@@ -50,7 +50,8 @@ class Canvas:
     images: (N, C, H, W). owner: (N, H, W) int64, the object that each pixel shows, counted from 1 in the order of
     pasting; 0 = background. areas: (N, K) pixels of each object before others covered it. class_ids: (N, K), 0 where an
     object was left out. keypoints: (N, K, P, 3) of each object, where there are any: visibility 0 (unknown) outside of
-    the frame, 1 (hidden) at most where a later object covers them.
+    the frame, 1 (hidden) at most where a later object covers them. opacity: (N, H, W) of the last object; placed:
+    (N, 4) the box in pixels that its turned and scaled box takes. Both are differentiable in its placement.
     """
 
     images: Tensor
@@ -58,6 +59,8 @@ class Canvas:
     areas: Tensor
     class_ids: Tensor
     keypoints: Tensor | None = None
+    opacity: Tensor | None = None
+    placed: Tensor | None = None
 
     @staticmethod
     def empty(backgrounds: Tensor) -> "Canvas":
@@ -116,6 +119,8 @@ def paste(canvas: Canvas, objects: Objects, placements: Tensor, choices: Tensor,
         torch.cat([canvas.areas, seen.flatten(1).sum(dim=1)[:, None]], dim=1),
         torch.cat([canvas.class_ids, (objects.class_ids * kept)[:, None]], dim=1),
         _keypoints(canvas.keypoints, objects, placements, seen, params),
+        alpha * kept[:, None, None],
+        placed_boxes(placements, objects.boxes, (images.shape[2], images.shape[3]), params.placement),
     )
 
 

@@ -13,6 +13,7 @@ from stages.common.tensors import ImageBank, to_images
 from stages.common.warp import random_affine, warp_images
 from stages.compose.composer import Composer, as_samples
 from stages.compose.losses import critic_terms, gradient_penalty, synthesizer_terms
+from stages.compose.moving import moving_labels
 from stages.compose.params import ComposeParams
 from stages.compose.pasting import Canvas, Objects
 from stages.compose.placement import bounded, varied
@@ -110,8 +111,7 @@ class Trainer:
 
         The target is the average of its weights, which is what is kept in the end: the latest ones jump about.
         """
-        learner = state.learner
-        labels = self.target.labels(as_samples(canvas)).to(canvas.images.device)
+        learner, labels = state.learner, moving_labels(self.target, canvas)
         return self.target.losses_each(learner.kept.eval()(canvas.images), labels, learner.class_weights)
 
     def _update_target(self, state: ComposeState, number: int, place: Place | None) -> Terms:

@@ -56,6 +56,14 @@ class SegmentationTarget(Target):
         terms = {"cross_entropy": total / kept.sum().clamp(min=1)}
         return terms | ({"dice": self.params.dice * dice_loss(outputs, labels)} if self.params.dice else {})
 
+    def losses_each(self, outputs: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+        """(N,) the loss of each image alone, without label smoothing. labels: shares (N, classes, H, W) of each pixel,
+        which may have a gradient."""
+        log_shares = outputs.float().log_softmax(dim=1)
+        weighted = log_shares if weights is None else log_shares * weights[:, None, None]
+        losses = -(labels * weighted).sum(dim=1).mean(dim=(1, 2))
+        return losses + self.params.dice * dice_losses(log_shares.exp(), labels)
+
     def predict(self, outputs: Tensor) -> Tensor:
         """The class of the highest score."""
         return outputs.argmax(dim=1).to(torch.uint8)
@@ -99,6 +107,15 @@ def dice_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     overlap = 2 * hits / (shares.sum(dim=(0, 2, 3)) + sizes).clamp(min=1)
     present = sizes > 0
     return 1 - (overlap * present).sum() / present.sum().clamp(min=1)
+
+
+def dice_losses(shares: Tensor, labels: Tensor) -> Tensor:
+    """(N,) 1 - the soft Dice overlap of each image alone, mean over the classes in its labels; both (N, classes, H, W)
+    shares of each pixel."""
+    sizes = labels.sum(dim=(2, 3))
+    overlap = 2 * (shares * labels).sum(dim=(2, 3)) / (shares.sum(dim=(2, 3)) + sizes).clamp(min=1)
+    present = sizes > 0
+    return 1 - (overlap * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)
 
 
 def _sum_by_class(values: Tensor, ids: Tensor, classes: int) -> Tensor:

@@ -37,7 +37,6 @@ def test_params_that_fit_are_not_refused():
             {},
             "composites carry masks, boxes, classes or keypoints, but train.target gaze_cnn learns gaze",
         ),
-        ({"keypoints": 2}, {"target": "hourglass"}, r"compose\.placer: learned cannot be taught .* hourglass"),
         ({"labels": "boxes"}, {"target": "fasterrcnn"}, "loss can be taken while it is frozen, not fasterrcnn"),
     ],
 )
