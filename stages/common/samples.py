@@ -2,7 +2,8 @@
 
 A set is a folder of `shard-000000.tar` files, each holding `<key>.image.png` and `<key>.json`, and of a sample's labels
 those that it has: `<key>.mask.png`, `<key>.alpha.png`, `<key>.keypoints.npy`, `<key>.depth.npy`, `<key>.gaze.npy`,
-`<key>.boxes.npy`. Beside them lies `index.parquet` with a row a sample. Any WebDataset reader can read the shards.
+`<key>.boxes.npy`, `<key>.ignored.npy`. Beside them lies `index.parquet` with a row a sample. Any WebDataset reader can
+read the shards.
 """
 
 import itertools
@@ -21,7 +22,7 @@ from stages.common.errors import UserError
 
 INDEX = "index.parquet"
 PICTURES = ("mask", "alpha")
-ARRAYS = ("keypoints", "depth", "gaze", "boxes")
+ARRAYS = ("keypoints", "depth", "gaze", "boxes", "ignored")
 STACKED = {"mask": "masks", "alpha": "alpha", "keypoints": "keypoints", "depth": "depth", "gaze": "gaze"}
 
 
@@ -33,7 +34,8 @@ class Sample:
     facts: JSON values; they become columns of the index. keypoints: (K, 3) float32 x, y in pixels and visibility (0
     unknown, 1 hidden, 2 seen). depth: (H, W) float32, 0 = unknown. gaze: (2,) float32 pitch, yaw in radians.
     alpha: (H, W) uint8 opacity of a cut-out. boxes: (K, 5) float32 left, top, right, bottom in pixels, from the image's
-    upper left corner to the far edge of the last pixel, and the class id. class_id: of the whole image.
+    upper left corner to the far edge of the last pixel, and the class id. ignored: (J, 5) boxes that it is neither
+    right nor wrong to find (VOC's difficult objects, COCO's crowds). class_id: of the whole image.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Sample:
     gaze: np.ndarray | None = None
     alpha: np.ndarray | None = None
     boxes: np.ndarray | None = None
+    ignored: np.ndarray | None = None
     class_id: int | None = None
 
 
@@ -53,7 +56,8 @@ class SampleSet:
     """A whole set in memory: images (N, H, W, C) uint8, masks (N, H, W) uint8 or None, and the index, row by row.
 
     keypoints (N, K, 3), depth (N, H, W), gaze (N, 2), alpha (N, H, W): as in `Sample`, or None where a sample lacks it.
-    boxes: N arrays (K, 5), K of each image, or None. The class of whole images is the column class_id of the index.
+    boxes: N arrays (K, 5), K of each image, or None; ignored: N arrays (J, 5), or None where no sample has any. The
+    class of whole images is the column class_id of the index.
     """
 
     images: np.ndarray
@@ -64,6 +68,7 @@ class SampleSet:
     gaze: np.ndarray | None = None
     alpha: np.ndarray | None = None
     boxes: tuple[np.ndarray, ...] | None = None
+    ignored: tuple[np.ndarray, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -213,10 +218,12 @@ def read_set(folder: Path, keys: Sequence[str] | None = None, limit: int | None 
         raise UserError(f"{folder}: the set is empty")
     labels = {plural: _stacked([getattr(s, name) for s in samples]) for name, plural in STACKED.items()}
     boxes = tuple(s.boxes for s in samples if s.boxes is not None)
+    ignored = tuple(np.zeros((0, 5), np.float32) if s.ignored is None else s.ignored for s in samples)
     return SampleSet(
         images=np.stack([s.image for s in samples]),
         index=chosen.reset_index(drop=True),
         boxes=boxes if len(boxes) == len(samples) else None,
+        ignored=ignored if any(map(len, ignored)) else None,
         **labels,
     )
 

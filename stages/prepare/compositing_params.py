@@ -57,8 +57,8 @@ class VocParams(Params):
     test: str = "Main/test"
     """List of ImageSets/ to test on."""
     difficult: bool = False
-    """Whether objects that are marked as difficult have boxes. Without them, finding one counts as an error, where
-    PASCAL counts it not at all."""
+    """Whether objects that are marked as difficult are to be found and learnt from. PASCAL's rule, and false, is that
+    finding one is neither right nor wrong, and that no image is learnt from for its sake."""
 
 
 class CocoParams(Params):

@@ -74,11 +74,13 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     height, width = size
     rows, columns = pixels.image.shape[:2]
     scale = np.array([width / columns, height / rows])
-    keypoints, boxes = pixels.keypoints, pixels.boxes
+    keypoints = pixels.keypoints
     if keypoints is not None:
         keypoints = np.column_stack([(keypoints[:, :2] + 0.5) * scale - 0.5, keypoints[:, 2]]).astype(np.float32)
-    if boxes is not None:
-        boxes = (boxes * [*scale, *scale, 1]).astype(np.float32)
+    boxes, ignored = (
+        None if rows is None else (rows * [*scale, *scale, 1]).astype(np.float32)
+        for rows in (pixels.boxes, pixels.ignored)
+    )
     image, alpha = _lanczos(pixels.image, pixels.alpha, size)
     return pixels._replace(
         image=image,
@@ -87,6 +89,7 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
         keypoints=keypoints,
         alpha=alpha,
         boxes=boxes,
+        ignored=ignored,
     )
 
 

@@ -27,7 +27,8 @@ class Pixels(NamedTuple):
     image: (H, W, C) uint8. mask: (H, W) uint8 class ids. keypoints: (K, 3) float32 x, y in pixels (0, 0 is the middle
     of the first pixel) and visibility (0 unknown, 1 hidden, 2 seen). depth: (H, W) float32, 0 = unknown. gaze: (2,)
     float32 pitch, yaw in radians. alpha: (H, W) uint8 opacity. boxes: (K, 5) float32 left, top, right, bottom in pixels
-    from the upper left corner, class id. class_id: of the whole image.
+    from the upper left corner, class id. ignored: (J, 5) the same, but finding them is neither right nor wrong, and
+    nothing learns from them. class_id: of the whole image.
     """
 
     image: np.ndarray
@@ -37,6 +38,7 @@ class Pixels(NamedTuple):
     gaze: np.ndarray | None = None
     alpha: np.ndarray | None = None
     boxes: np.ndarray | None = None
+    ignored: np.ndarray | None = None
     class_id: int | None = None
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import ConfigDict
@@ -52,16 +53,23 @@ class Coco(Entry):
     categories: tuple[CocoCategory, ...]
 
 
-def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, np.ndarray]:
-    """File name -> (K, 5) float32 left, top, right, bottom in pixels, class id; empty for an image without a box.
+class Boxes(NamedTuple):
+    """(K, 5) float32 left, top, right, bottom in pixels, class id; ignored: (J, 5), those around crowds."""
 
-    Boxes around crowds are left out. Raises UserError when the file is missing or no such JSON, names an image twice,
+    counted: np.ndarray
+    ignored: np.ndarray
+
+
+def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, Boxes]:
+    """File name -> the boxes of that image; empty for one without a box.
+
+    Raises UserError when the file is missing or no such JSON, names an image twice,
     or has a box of an image or class that it or dataset.yaml does not name, or without area.
     """
     found = _parsed(path)
     names = _image_names(found, path)
     classes = _class_ids(found, spec, path)
-    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in names.values()}
+    rows: dict[tuple[str, bool], list[tuple[float, ...]]] = {}
     for number, box in enumerate(found.annotations):
         left, top, width, height = box.bbox
         if box.image_id not in names or box.category_id not in classes:
@@ -69,10 +77,13 @@ def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, np.ndarray]:
             raise UserError(f"{path}: annotations.{number}.{key}: {getattr(box, key)} is listed nowhere in the file")
         if width <= 0 or height <= 0:
             raise UserError(f"{path}: annotations.{number}.bbox: {width:g} x {height:g} pixels is no area; remove it")
-        if not box.iscrowd:
-            row = (left, top, left + width, top + height, classes[box.category_id])
-            rows[names[box.image_id]].append(row)
-    return {name: np.array(some, np.float32).reshape(-1, 5) for name, some in rows.items()}
+        row = (left, top, left + width, top + height, classes[box.category_id])
+        rows.setdefault((names[box.image_id], bool(box.iscrowd)), []).append(row)
+    return {name: Boxes(*(_array(rows.get((name, crowd), [])) for crowd in (False, True))) for name in names.values()}
+
+
+def _array(rows: list[tuple[float, ...]]) -> np.ndarray:
+    return np.array(rows, np.float32).reshape(-1, 5)
 
 
 def _parsed(path: Path) -> Coco:
@@ -107,14 +118,17 @@ def _class_ids(found: Coco, spec: DatasetSpec, path: Path) -> dict[int, int]:
     return {category.id: known[category.name] for category in found.categories if category.name in known}
 
 
-def boxes_of(path: Path, table: Mapping[str, np.ndarray], listed_in: Path, size: tuple[int, int]) -> np.ndarray:
-    """The boxes (K, 5) of an image of `size` (height, width), clipped to it.
+def boxes_of(path: Path, table: Mapping[str, Boxes], listed_in: Path, size: tuple[int, int]) -> Boxes:
+    """The boxes of an image of `size` (height, width), clipped to it.
 
     Raises UserError when the file does not list the image, or has a box that reaches out of it by more than a pixel.
     """
     if path.name not in table:
         raise UserError(f"{listed_in}: images: {path.name} is not listed; list it, also without a box, or remove it")
-    boxes = table[path.name]
+    return Boxes(*(_clipped(boxes, path, listed_in, size) for boxes in table[path.name]))
+
+
+def _clipped(boxes: np.ndarray, path: Path, listed_in: Path, size: tuple[int, int]) -> np.ndarray:
     limits = np.array([size[1], size[0], size[1], size[0]], np.float32)
     clipped = np.clip(boxes[:, :4], 0, limits)
     wrong = (np.abs(clipped - boxes[:, :4]) > TOLERANCE).any(axis=1) | (clipped[:, 2:] <= clipped[:, :2]).any(axis=1)

@@ -24,27 +24,27 @@ class Part:
     """What one file of annotations says.
 
     images: (folder / file name, height, width) by image id. objects: those of the chosen classes by image id, as in the
-    file. crowded: ids of images with a crowd of a chosen class, of which nobody says how many it shows.
+    file. crowds: the same of crowds, of which nobody says how many they show.
     """
 
     file: Path
     images: dict[int, tuple[Path, int, int]]
     objects: dict[int, list[dict[str, Any]]]
-    crowded: set[int]
+    crowds: dict[int, list[dict[str, Any]]]
     classes: dict[int, int]
 
 
 def read_source(params: PrepareParams, seed: int) -> Source:
     """Images that show a chosen class as `labeled`, those of the test part as `test`; cut-outs from the former, and
-    backgrounds from the images of its part that show none. Images with a crowd of a chosen class are left out of all,
-    so that scores do not compare with published ones."""
+    backgrounds from the images of its part that show none. Nothing learns from images with a crowd of a chosen class;
+    in a test it is neither right nor wrong to find something there."""
     root, wanted = folder_of(params, "annotations/"), params.coco
     spec = DatasetSpec(
         name="coco", size=frame_of(params), channels=3, classes=("background", *wanted.classes), labels="boxes"
     )
     learn, test = (read_part(root, name, wanted.classes) for name in (wanted.labeled, wanted.test))
-    records = part_records(learn, "labeled", sorted(set(learn.objects) - learn.crowded), spec, params.group_pattern)
-    records += part_records(test, "test", sorted(set(test.images) - test.crowded), spec, params.group_pattern)
+    records = part_records(learn, "labeled", sorted(set(learn.objects) - set(learn.crowds)), spec, params.group_pattern)
+    records += part_records(test, "test", sorted(test.images), spec, params.group_pattern)
     cut = partial(cut_instances, partial(pictured, learn), spec, params.foregrounds.largest)
     backgrounds = empty_parts(learn, spec, params.backgrounds, seed)
     return Source(spec, records, cut=cut, backgrounds=backgrounds, backdrop="own")
@@ -70,13 +70,13 @@ def read_part(root: Path, name: str, classes: tuple[str, ...]) -> Part:
             raise UserError(f"prepare: no class {wanted} in {file}; it has {', '.join(sorted(names))}")
     ids = {names[wanted]: number for number, wanted in enumerate(classes, start=1)}
     objects: dict[int, list[dict[str, Any]]] = {}
+    crowds: dict[int, list[dict[str, Any]]] = {}
     for image, category, crowd, annotation in annotations:
-        if category in ids and not crowd:
-            objects.setdefault(image, []).append(annotation)
+        if category in ids:
+            (crowds if crowd else objects).setdefault(image, []).append(annotation)
     if lost := {image for image, *_ in annotations} - set(images):
         raise UserError(f"{file}: annotations name image {min(lost)}, which images does not list; correct the file")
-    crowded = {image for image, category, crowd, _ in annotations if category in ids and crowd}
-    return Part(file, images, objects, crowded, ids)
+    return Part(file, images, objects, crowds, ids)
 
 
 def part_records(part: Part, pool: str, ids: list[int], spec: DatasetSpec, pattern: str | None) -> list[Record]:
@@ -86,14 +86,15 @@ def part_records(part: Part, pool: str, ids: list[int], spec: DatasetSpec, patte
         path = part.images[image][0]
         name = str(image)
         group = group_of(path.stem, pool, pattern)
-        records.append(Record(name, pool, group, str(path), partial(read_boxed, path, boxes_of(part, image), spec)))
+        boxes, ignored = (boxes_of(part, found.get(image, [])) for found in (part.objects, part.crowds))
+        records.append(Record(name, pool, group, str(path), partial(read_boxed, path, boxes, ignored, spec)))
     return records
 
 
-def boxes_of(part: Part, image: int) -> np.ndarray:
+def boxes_of(part: Part, annotations: list[dict[str, Any]]) -> np.ndarray:
     """(K, 5) boxes of the chosen classes. Raises UserError for one that is no box."""
     rows = []
-    for annotation in part.objects.get(image, []):
+    for annotation in annotations:
         box = annotation.get("bbox")
         if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
             raise UserError(
@@ -123,7 +124,7 @@ def mask_of(file: Path, annotation: dict[str, Any], size: tuple[int, int]) -> np
 
 def empty_parts(part: Part, spec: DatasetSpec, wanted: BackgroundParams, seed: int) -> list[Record]:
     """Parts of the images that show no chosen class and are as large as the frame."""
-    shown = set(part.objects) | part.crowded
+    shown = {*part.objects, *part.crowds}
     height, width = spec.size
     paths = [
         path

@@ -81,7 +81,7 @@ class Labels:
     masks: Path | None
     gaze: Mapping[str, np.ndarray] | None
     classes: Mapping[str, int] | None
-    boxes: Mapping[str, np.ndarray] | None
+    boxes: Mapping[str, box_json.Boxes] | None
     pool: Path
 
     @classmethod
@@ -126,11 +126,20 @@ def read_labelled(path: Path, labels: Labels | None, spec: DatasetSpec, any_size
     if labels is None:
         return Pixels(image)
     height, width = image.shape[:2]
-    masks, gaze, boxes, classes = labels.masks, labels.gaze, labels.boxes, labels.classes
+    masks, gaze, classes = labels.masks, labels.gaze, labels.classes
+    boxes, ignored = _boxes(path, labels, (height, width))
     return Pixels(
         image,
         None if masks is None else read_mask(masks / f"{path.stem}.png", (height, width), len(spec.classes)),
         gaze=None if gaze is None else gaze_of(path, gaze, labels.pool / NAME),
-        boxes=None if boxes is None else box_json.boxes_of(path, boxes, labels.pool / box_json.NAME, (height, width)),
+        boxes=boxes,
+        ignored=ignored,
         class_id=None if classes is None else class_of(path, classes, labels.pool / NAME),
     )
+
+
+def _boxes(path: Path, labels: Labels, size: tuple[int, int]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    if labels.boxes is None:
+        return None, None
+    found = box_json.boxes_of(path, labels.boxes, labels.pool / box_json.NAME, size)
+    return found.counted, found.ignored if len(found.ignored) else None

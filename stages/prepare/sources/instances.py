@@ -52,14 +52,17 @@ def _whole(image: np.ndarray, instance: Instance, spec: DatasetSpec) -> Pixels:
     return resized(Pixels(image, alpha=alpha, class_id=instance.class_id), spec.size)
 
 
-def read_boxed(path: Path, boxes: np.ndarray, spec: DatasetSpec) -> Pixels:
-    """An image with boxes (K, 5), kept within it, at the size of the data set."""
+def read_boxed(path: Path, boxes: np.ndarray, ignored: np.ndarray, spec: DatasetSpec) -> Pixels:
+    """An image with boxes (K, 5) and ignored ones (J, 5), kept within it, at the size of the data set."""
     image = read_image(path, spec, any_size=True)
-    height, width = image.shape[:2]
+    kept, passed = (_within(rows, image.shape[0], image.shape[1]) for rows in (boxes, ignored))
+    return resized(Pixels(image, boxes=kept, ignored=passed if len(passed) else None), spec.size)
+
+
+def _within(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     kept = boxes.reshape(-1, 5).astype(np.float32)
     kept[:, :4] = kept[:, :4].clip(0, [width, height, width, height])
-    kept = kept[((kept[:, 2:4] - kept[:, :2]) > 0).all(1)]
-    return resized(Pixels(image, boxes=kept), spec.size)
+    return kept[((kept[:, 2:4] - kept[:, :2]) > 0).all(1)]
 
 
 def frame_of(params: PrepareParams) -> tuple[int, int]:

@@ -74,14 +74,17 @@ def voc_record(path: Path, pool: str, params: PrepareParams, spec: DatasetSpec) 
 
 
 def read_image_and_boxes(path: Path, params: PrepareParams, spec: DatasetSpec) -> Pixels:
-    """An image at the size of the data set, with the boxes of the chosen classes."""
-    return read_boxed(path, boxes_of(path, params, spec), spec)
+    """An image at the size of the data set, with the boxes of the chosen classes; difficult ones are ignored."""
+    boxes, ignored = (boxes_of(path, params, spec, counted) for counted in (True, False))
+    return read_boxed(path, boxes, ignored, spec)
 
 
-def boxes_of(path: Path, params: PrepareParams, spec: DatasetSpec) -> np.ndarray:
-    """(K, 5) boxes of the chosen classes, in pixels from the image's corner; VOC counts pixels from 1."""
+def boxes_of(path: Path, params: PrepareParams, spec: DatasetSpec, counted: bool = True) -> np.ndarray:
+    """(K, 5) boxes of the chosen classes that count, or those that do not, in pixels from the image's corner; VOC
+    counts pixels from 1."""
     objects = read_objects(path.parents[1] / "Annotations" / f"{path.stem}.xml")
-    kept = [one for one in objects if one.name in spec.classes[1:] and (params.voc.difficult or not one.difficult)]
+    chosen = [one for one in objects if one.name in spec.classes[1:]]
+    kept = [one for one in chosen if (params.voc.difficult or not one.difficult) == counted]
     rows = [(one.xmin - 1, one.ymin - 1, one.xmax, one.ymax, spec.classes.index(one.name)) for one in kept]
     return np.array(rows, np.float32).reshape(-1, 5)
 

@@ -10,7 +10,7 @@ from stages.common.errors import UserError
 from stages.common.pictures import outlined
 from stages.common.samples import SampleSet
 from stages.common.warp import warp_points
-from stages.train.average_precision import detection_scores, image_maps
+from stages.train.average_precision import detection_scores, flipped, image_maps
 from stages.train.targets.base import Metric, Target
 
 NO_BOX = -1.0
@@ -22,7 +22,8 @@ class DetectionTarget(Target):
     """Labels are boxes (N, M, 5) float32: left, top, right, bottom in pixels, 0, 0 being the upper left corner of the
     image, and the class id from 1 on; predictions are (N, `most`, 6) with the score behind it, best first.
 
-    Images with fewer boxes are filled up with rows of class -1.
+    Images with fewer boxes are filled up with rows of class -1. Behind its boxes, an image has its ignored ones with
+    the class -1 - c: only scores see them, for whatever learns from boxes takes those with a class of 0 or more.
     """
 
     task: ClassVar[str] = "detection"
@@ -31,9 +32,12 @@ class DetectionTarget(Target):
     def labels(self, samples: SampleSet) -> Tensor:
         """The boxes. Raises UserError when the set has none, for a class id that is no class or a box without area."""
         boxes = samples.require_boxes()
-        for key, rows in zip(samples.index["key"], boxes, strict=True):
-            self._refuse_wrong(key, rows)
-        return padded([torch.from_numpy(rows).float() for rows in boxes], max(1, *map(len, boxes)), 5)
+        passed = samples.ignored or [rows[:0] for rows in boxes]
+        found = []
+        for key, rows, others in zip(samples.index["key"], boxes, passed, strict=True):
+            self._refuse_wrong(key, np.concatenate([rows, others]))
+            found.append(torch.cat([torch.from_numpy(rows).float(), flipped(torch.from_numpy(others).float())]))
+        return padded(found, max(1, *map(len, found)), 5)
 
     def _refuse_wrong(self, key: str, rows: np.ndarray) -> None:
         wrong = rows[~np.isin(rows[:, 4], self.spec.foreground), 4]

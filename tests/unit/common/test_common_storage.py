@@ -170,12 +170,14 @@ def test_keypoints_depth_and_gaze_are_written_and_read_again(tmp_path):
 def test_cut_outs_boxes_and_classes_come_back_as_they_were(tmp_path):
     image, alpha = np.zeros((4, 5, 3), np.uint8), np.arange(20, dtype=np.uint8).reshape(4, 5)
     boxes = np.array([[0, 1, 4.5, 3, 2]], np.float32)
-    first = Sample("a", image, alpha=alpha, boxes=boxes, class_id=2, facts={"recipe": "real"})
+    first = Sample("a", image, alpha=alpha, boxes=boxes, ignored=boxes + 1, class_id=2, facts={"recipe": "real"})
     none = Sample("b", image, alpha=alpha, boxes=np.zeros((0, 5), np.float32), class_id=1, facts={"recipe": "real"})
     write_set(tmp_path, [first, none])
     found = read_set(tmp_path)
     assert (found.alpha == alpha).all()
     assert [b.tolist() for b in found.require_boxes()] == [boxes.tolist(), []]
+    assert [b.tolist() for b in found.ignored] == [(boxes + 1).tolist(), []]
+    assert read_set(tmp_path, ["b"]).ignored is None
     assert found.require_class_ids().tolist() == [2, 1]
     assert [sample.class_id for sample in iterate_samples(tmp_path)] == [2, 1]
     write_set(tmp_path / "bare", [Sample("c", image)])

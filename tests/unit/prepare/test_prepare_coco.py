@@ -30,14 +30,20 @@ def coco(root, **values) -> PrepareParams:
 def test_labelled_images_show_a_class_and_test_images_need_not(root):
     source = open_source(coco(root))
     assert [(r.pool, r.source_id) for r in source.records] == [
-        ("labeled", "1"), ("labeled", "2"), ("test", "11"), ("test", "12"), ("test", "14"), ("test", "15"),
-    ]  # fmt: skip
+        ("labeled", "1"),
+        ("labeled", "2"),
+        *(("test", str(number)) for number in range(11, 16)),
+    ]
     boxes = [record.read().boxes for record in source.records]
     assert [None if found is None else found.tolist() for found in boxes[:3]] == [
         [[8, 4, 24, 44, 1]], [[40, 10, 42, 40, 1]], [[8, 4, 24, 44, 1]],
     ]  # fmt: skip
-    assert boxes[4] is not None
-    assert boxes[4].shape == (0, 5)
+    assert boxes[5] is not None
+    assert boxes[5].shape == (0, 5)
+    crowd = source.records[4].read()
+    assert crowd.boxes is not None
+    assert (crowd.boxes.shape, crowd.ignored.tolist()) == ((0, 5), [[0, 0, 80, 60, 1]])
+    assert all(record.read().ignored is None for record in source.records if record.source_id != "13")
 
 
 def test_foregrounds_are_cut_by_polygons_and_run_lengths(root):

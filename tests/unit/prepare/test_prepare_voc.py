@@ -48,13 +48,14 @@ def test_images_and_boxes_of_the_chosen_classes_at_the_size_asked_for(tmp_path):
     assert empty.boxes.shape == (0, 5)
 
 
-def test_difficult_objects_have_boxes_when_asked_for(tmp_path):
+def test_difficult_objects_are_ignored_unless_asked_for(tmp_path):
     root = voc_tree(tmp_path)
-    hard = open_source(voc(root, voc={"difficult": True})).records[1].read().boxes
-    easy = open_source(voc(root)).records[1].read().boxes
-    assert hard is not None
-    assert easy is not None
-    assert (len(hard), len(easy)) == (2, 1)
+    hard = open_source(voc(root, voc={"difficult": True})).records[1].read()
+    easy = open_source(voc(root)).records[1].read()
+    assert hard.boxes.tolist() == [[0, 5, 40, 30, 1], [0.5, 1, 2, 2.5, 1]]
+    assert hard.ignored is None
+    assert (easy.boxes.tolist(), easy.ignored.tolist()) == ([[0, 5, 40, 30, 1]], [[0.5, 1, 2, 2.5, 1]])
+    assert open_source(voc(root)).records[0].read().ignored is None
 
 
 def test_foregrounds_are_the_instances_of_the_labelled_images_given(tmp_path):

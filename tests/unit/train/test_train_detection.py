@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,28 @@ def test_labels_are_filled_up_with_class_minus_one() -> None:
     assert labels.shape == (3, 2, 5)
     assert labels[:, :, 4].tolist() == [[1, 2], [-1, -1], [2, -1]]
     assert labels[0, 1].tolist() == [5, 6, 7, 8, 2]
+
+
+def with_ignored(samples: SampleSet, *ignored: list[list[float]]) -> SampleSet:
+    return replace(samples, ignored=tuple(np.array(rows, np.float32).reshape(-1, 5) for rows in ignored))
+
+
+def test_ignored_boxes_are_labels_that_scores_alone_see() -> None:
+    plain = with_boxes([[1, 2, 13, 14, 1]], [])
+    labels = target().labels(with_ignored(plain, [[5, 6, 7, 8, 2]], [[0, 0, 9, 9, 1]]))
+    assert labels[:, :, 4].tolist() == [[1, -3], [-2, -1]]
+    assert target().warp(labels, torch.tensor([SAME, SAME]))[:, :, 4].tolist() == [[1, -1], [-1, -1]]
+    detector = SmallSSDTarget(boxes_spec(), params_of())
+    outputs = torch.randn(2, len(detector.defaults), 7, generator=seeded(0))
+    first, second = (detector.loss_terms(outputs, rows, None) for rows in (labels, target().labels(plain)))
+    assert {name: term.item() for name, term in first.items()} == {name: term.item() for name, term in second.items()}
+    found = torch.tensor(
+        [[[1.0, 2, 13, 14, 1, 0.8], [5, 6, 7, 8, 2, 0.9]], [[0, 0, 9, 9, 1, 0.9], [0, 0, 0, 0, -1, 0]]]
+    )
+    assert target().scores(found, labels) == pytest.approx({"map": 1, "map_50": 1, "map/bright": 1, "voc07_ap": 1})
+    assert target().scores(found, target().labels(plain))["map"] == pytest.approx(0.5)
+    with pytest.raises(UserError, match="sample k0: a box has class id 3"):
+        target().labels(with_ignored(plain, [[5, 6, 7, 8, 3]], []))
 
 
 @pytest.mark.parametrize(

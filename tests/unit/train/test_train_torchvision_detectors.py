@@ -49,7 +49,7 @@ class Probe(torch.nn.Module):
 
 
 def test_boxes_are_computed_in_full_precision_whatever_the_rest_does() -> None:
-    labels = torch.tensor([[[1.0, 2, 3, 4, 2], [0, 0, 0, 0, -1]], [[0, 0, 0, 0, -1], [0, 0, 0, 0, -1]]])
+    labels = torch.tensor([[[1.0, 2, 3, 4, 2], [0, 0, 0, 0, -1]], [[1, 1, 3, 3, -2], [0, 0, 0, 0, -1]]])
     probe, images = Probe(), torch.ones(2, 3, 4, 4)
     detector = TorchvisionDetector(probe, 7)
     with torch.autocast("cpu", torch.bfloat16):
