@@ -15,6 +15,7 @@ from stages.common.params import SharedParams, read_yaml
 from stages.common.tracking import flatten
 
 Change = tuple[str, Any, Any]
+FOLDERS = ("prepare.path", "prepare.simulator_path", "prepare.backgrounds.path")
 
 
 def preset_path(folder: Path, name: str, kind: str = "preset") -> Path:
@@ -70,9 +71,12 @@ def read_overlay(path: Path) -> dict[str, Any]:
 
 
 def with_absolute_path(whole: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """The overlay for a copy elsewhere: a relative `prepare.path` in the whole params was meant from here."""
-    path = (whole.get("prepare") or {}).get("path")
-    return merged(overlay, {"prepare": {"path": str(Path(path).resolve())}} if path else {})
+    """The overlay for a copy elsewhere: relative folders of images in the whole params were meant from here."""
+    values = flatten(whole)
+    for key in FOLDERS:
+        if values.get(key):
+            overlay = merged(overlay, nested(key, str(Path(values[key]).resolve())))
+    return dict(overlay)
 
 
 def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from flows.checks import check_values
 from flows.dependencies import ROOT, code_dependencies, corrected, with_code
 from flows.overlay import merged
 from stages.common.params import Params, load_params, read_yaml, stage_names
+from stages.common.spec import DatasetSpec
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = stage_names()
@@ -97,6 +98,18 @@ def test_every_stage_answers_help(stage):
 @pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_preset_fits_the_params(preset):
     check_values(merged(read_yaml(ROOT / "params.yaml"), read_yaml(preset)), preset)
+
+
+@pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_preset_with_composites_has_a_placer_that_suits_its_target(preset):
+    from stages.compose.checks import refuse_target
+    from stages.train.targets import make_target
+
+    overlay = merged(read_yaml(ROOT / "params.yaml"), read_yaml(preset))
+    composes = any(recipe.startswith("composite") for recipe in overlay["evaluate"]["recipes"])
+    if composes and overlay["train"]["target"] != "auto" and overlay["compose"]["placer"] == "learned":
+        spec = DatasetSpec(name="any", size=(64, 64), channels=3, classes=("nothing", "a"), labels="boxes")
+        refuse_target(make_target(spec, section_class("train").model_validate(overlay["train"])))
 
 
 def test_flows_import_no_torch():

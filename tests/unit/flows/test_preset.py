@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.overlay import apply_overlay, check_overlay, described, merged, preset_path, setting
+from flows.overlay import apply_overlay, check_overlay, described, merged, preset_path, setting, with_absolute_path
 from flows.scratch import copy_project, start_repository
 from stages.common.errors import UserError
 from stages.common.tracking import git_tags
@@ -142,6 +142,16 @@ def test_a_relative_image_folder_stays_the_same_folder_in_a_copy(project, tmp_pa
     assert done.returncode == 0, done.stderr
     params = yaml.safe_load((tmp_path / "copy" / "params.yaml").read_text())
     assert params["prepare"]["path"] == str(project / "images")
+
+
+def test_every_folder_of_images_stays_the_same_folder_in_a_copy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = {"prepare": {"path": "a", "simulator_path": None, "backgrounds": {"path": "b", "count": 3}}, "seed": 1}
+    assert with_absolute_path(whole, {"seed": 2}) == {
+        "seed": 2,
+        "prepare": {"path": str(tmp_path / "a"), "backgrounds": {"path": str(tmp_path / "b")}},
+    }
+    assert with_absolute_path({"prepare": None}, {}) == {}
 
 
 def test_the_command_says_a_mistake_in_one_sentence_and_ends_with_2(project):
