@@ -15,11 +15,12 @@ from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
 from stages.common.tensors import ImageBank
 from stages.common.tracking import Tracker
 from stages.compose.bank import read_composer
-from stages.compose.checks import refuse_target, refuse_unfit
-from stages.compose.context import train_context
+from stages.compose.checks import SMALLEST, refuse_target, refuse_unfit
+from stages.compose.context import ContextPlacer, has_objects, train_context
 from stages.compose.measure import final_metrics
 from stages.compose.outputs import PICTURES, write_nothing, write_placer, write_reports
 from stages.compose.params import ComposeParams
+from stages.compose.placers import Place, place_randomly
 from stages.compose.run import Run
 from stages.compose.state import new_state
 from stages.compose.training import Trainer
@@ -55,10 +56,15 @@ def learn(params: ComposeParams, shared: SharedParams, track: Tracker, spec: Dat
     """Read, train, measure, write."""
     target = make_target(spec, load_params("train", TrainParams)[0].model_copy(update={"steps": rounds(params)}))
     refuse_target(target)
-    reals = labelled(read_set(LABELED), target)
+    samples = read_set(LABELED)
+    reals = labelled(samples, target)
     natural = ImageBank(read_set(UNLABELED).images, device)
     composer = read_composer(FOREGROUNDS, BACKGROUNDS, params, device)
-    trainer = Trainer(composer, reals, natural, target, params, shared.seed)
+    compared: dict[str, Place] = {"random": place_randomly}
+    if has_objects(samples) and min(spec.size) >= SMALLEST:
+        model = train_context(samples, len(spec.classes), params.context, shared.seed, device)
+        compared["context"] = ContextPlacer(model, params)
+    trainer = Trainer(composer, reals, natural, target, params, shared.seed, compared)
     state = new_state(params, target, target.balance(reals.labels), shared.seed, device)
     training = params.model_dump(mode="json", exclude={"log_every", "sample_every", "save_every"})
     digest = work_digest("compose", [training, target.params, shared.seed], [*INPUTS, SPEC_PATH])

@@ -75,6 +75,11 @@ def examples_of(samples: SampleSet) -> Examples:
     return Examples(table[:, 0].long(), table[:, 1:5], table[:, 5].long())
 
 
+def has_objects(samples: SampleSet) -> bool:
+    """Whether `train_context` can learn from a set."""
+    return any(_boxes(samples))
+
+
 def _boxes(samples: SampleSet) -> Iterator[list[tuple[float, ...]]]:
     if samples.boxes is not None:
         yield from ([tuple(map(float, box)) for box in found] for found in samples.boxes)

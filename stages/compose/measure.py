@@ -6,7 +6,7 @@ from stages.common.device import seeded
 from stages.compose.hardness import hardness
 from stages.compose.pasting import Objects
 from stages.compose.placement import varied
-from stages.compose.placers import place_in_turn, place_randomly
+from stages.compose.placers import place_in_turn
 from stages.compose.state import ComposeState
 from stages.compose.training import Trainer
 
@@ -16,11 +16,9 @@ DRAWS, PAIRS, SPREAD_STREAM = 8, 64, 80
 def final_metrics(trainer: Trainer, state: ComposeState) -> dict[str, float]:
     """`compose/hardness_<placer>`: loss of the target held fixed. `compose/spread`: deviation of the placements of one
     pair over draws of the noise, each parameter in [-1, 1]; evenly drawn ones have about 0.57."""
-    return {
-        "compose/hardness_learned": hardness(trainer, state, place_in_turn(state.snapshots)),
-        "compose/hardness_random": hardness(trainer, state, place_randomly),
-        "compose/spread": spread(trainer, state),
-    }
+    places = {"learned": place_in_turn(state.snapshots), **trainer.compared}
+    found = {f"compose/hardness_{name}": hardness(trainer, state, place) for name, place in places.items()}
+    return found | {"compose/spread": spread(trainer, state)}
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ class Run(TrainingRun[Trainer, ComposeState]):
 
     def measure(self) -> dict[str, float]:
         """`hardness/<placer>`: loss of the target held fixed."""
-        places = {"learned": place_by(self.state.synthesizer), "random": place_randomly}
+        places = {"learned": place_by(self.state.synthesizer), **self.trainer.compared}
         return {f"hardness/{name}": hardness(self.trainer, self.state, place) for name, place in places.items()}
 
     @torch.no_grad()

@@ -2,8 +2,8 @@
 then these two with the synthesizer frozen."""
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from stages.compose.moving import moving_labels
 from stages.compose.params import ComposeParams
 from stages.compose.pasting import Canvas, Objects
 from stages.compose.placement import bounded, varied
-from stages.compose.placers import Place, place_by, raw_placements
+from stages.compose.placers import Place, place_by, place_randomly, raw_placements
 from stages.compose.state import ComposeState
 from stages.train.augment import jitter_colours
 from stages.train.targets.base import Target
@@ -31,7 +31,8 @@ Terms = dict[str, Tensor]
 class Trainer:
     """Knows the images and the rules, and nothing that changes: that is all in the state.
 
-    reals: labelled real images. natural: the images that the discriminator takes for real.
+    reals: labelled real images. natural: the images that the discriminator takes for real. compared: the placers whose
+    composites are compared with the synthesizer's.
     """
 
     composer: Composer
@@ -40,6 +41,7 @@ class Trainer:
     target: Target
     params: ComposeParams
     seed: int
+    compared: Mapping[str, Place] = field(default_factory=lambda: {"random": place_randomly})
 
     @property
     def steps(self) -> int:

@@ -13,7 +13,7 @@ import pandas as pd
 from stages.common.errors import UserError
 from stages.common.recipes import JOIN
 
-SHOWN_FAKES = 4
+SHOWN_OVER_TIME = 4
 MADE_FOR = {"pretrain": "gan", "invert": "gan", "label": "gan", "refine": "refined", "compose": "composite"}
 
 
@@ -53,6 +53,8 @@ class Evidence:
     made: Mapping[str, Made]
     pictures: Mapping[str, Path]
     fakes: Sequence[tuple[int, Path]]
+    placing: Sequence[Mapping[str, float]]
+    composites: Sequence[tuple[int, Path]]
 
 
 def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
@@ -82,10 +84,11 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
             "fakes_untruncated": drawn / "fakes_untruncated.png",
             "pairs": reports / "invert" / "pictures" / "pairs.png",
             "before_after": reports / "refine" / "pictures" / "before_after.png",
-            "composites": max((reports / "compose" / "pictures").glob("composites_*.png"), default=reports / "compose"),
             "cross_validation": reports / "label" / "pictures" / "cross_validation.png",
         },
-        fakes=fakes_over_time(drawn) if "gan" in kinds else [],
+        fakes=over_time(drawn, "fakes") if "gan" in kinds else [],
+        placing=read_lines(reports / "compose" / "stats.jsonl") if "composite" in kinds else [],
+        composites=over_time(reports / "compose" / "pictures", "composites") if "composite" in kinds else [],
     )
 
 
@@ -136,9 +139,9 @@ def expectations(content: Any) -> list[dict[str, Any]] | None:
     return sorted((dict(row) for row in found), key=lambda row: bool(row.get("success")))
 
 
-def fakes_over_time(folder: Path, most: int = SHOWN_FAKES) -> list[tuple[int, Path]]:
-    """(images seen, picture) of fakes_<images>.png, evenly chosen from first to last."""
-    numbered = [(path.stem.removeprefix("fakes_"), path) for path in folder.glob("fakes_*.png")]
+def over_time(folder: Path, name: str, most: int = SHOWN_OVER_TIME) -> list[tuple[int, Path]]:
+    """(number, picture) of <name>_<number>.png, evenly chosen from first to last."""
+    numbered = [(path.stem.removeprefix(f"{name}_"), path) for path in folder.glob(f"{name}_*.png")]
     found = sorted((int(number), path) for number, path in numbered if number.isdigit())
     if len(found) <= most:
         return found

@@ -117,6 +117,11 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
         "loss of the target, no unit",
         "Of the same model on the same objects and backgrounds, placed evenly at random.",
     ),
+    "compose/hardness_context": (
+        "Loss on composites in context",
+        "loss of the target, no unit",
+        "Of the same model, where a model of labelled images finds the objects likely to stand.",
+    ),
     "compose/spread": (
         "Spread of placements",
         "deviation, ranges are 2 wide",

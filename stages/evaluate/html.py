@@ -17,6 +17,7 @@ from stages.train.targets.base import Metric
 
 SHOWN_QUARANTINE = 10
 TERMS = ("generator", "discriminator")
+HARDNESS = "hardness/"
 SHARE = "0 to 1"
 
 
@@ -43,6 +44,7 @@ def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> 
         clear=findings.verdict.clear,
         charts=_charts(findings),
         legend=charts.legend,
+        placers=placers(findings.evidence.placing),
         series=charts.SERIES,
         swatches=images.swatches(findings.spec.classes),
         rows=_comparison(findings),
@@ -77,6 +79,7 @@ def _charts(findings: Findings) -> dict[str, Markup]:
         "bars": score_bars(findings),
         "parts": charts.class_dots(by_part, f"{words.part_score} of each {words.part} by recipe", ceiling),
         "gan": gan_curve(findings.evidence.stats),
+        "placing": placing_curve(findings.evidence.placing),
         "loss": training_curve(histories, "loss", "Training loss by recipe"),
         "validation": training_curve(histories, f"val_{metric.name}", f"Validation {metric.short} by recipe"),
     }
@@ -99,6 +102,20 @@ def gan_curve(stats: Sequence[Mapping[str, float]]) -> Markup:
     """The losses of generator and discriminator over the images seen."""
     curves = {term: [(row["images"], row[term]) for row in stats if {"images", term} <= row.keys()] for term in TERMS}
     return charts.lines(curves, "Losses of the GAN", "real images shown to the discriminator", zero=True)
+
+
+def placers(stats: Sequence[Mapping[str, float]]) -> list[str]:
+    """What puts objects somewhere, of those whose hardness was measured."""
+    return sorted({name.removeprefix(HARDNESS) for row in stats for name in row if name.startswith(HARDNESS)})
+
+
+def placing_curve(stats: Sequence[Mapping[str, float]]) -> Markup:
+    """The loss of the target held fixed, on composites of each placer, over the steps of the synthesizer's training."""
+    curves = {
+        name: [(row["step"], row[HARDNESS + name]) for row in stats if HARDNESS + name in row]
+        for name in placers(stats)
+    }
+    return charts.lines(curves, "Loss of the fixed target", "steps of the training", zero=True)
 
 
 def training_curve(histories: Mapping[str, pd.DataFrame | None], column: str, title: str) -> Markup:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -153,6 +154,8 @@ def test_the_figures_of_a_training():
     list(trainer.run(state))
     metrics = final_metrics(trainer, state)
     assert set(metrics) == {"compose/hardness_learned", "compose/hardness_random", "compose/spread"}
+    compared = replace(trainer, compared={"context": place_randomly})
+    assert final_metrics(compared, state)["compose/hardness_context"] == metrics["compose/hardness_random"]
     assert metrics["compose/spread"] > 0
     assert metrics["compose/hardness_random"] > 0
 

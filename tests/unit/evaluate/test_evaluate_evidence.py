@@ -3,7 +3,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.evaluate.evidence import (
     expectations,
-    fakes_over_time,
+    over_time,
     read_evidence,
     read_json,
     read_lines,
@@ -28,7 +28,7 @@ def test_fakes_are_chosen_evenly_from_first_to_last(tmp_path):
     for images in range(100, 1000, 100):
         (tmp_path / f"fakes_{images:08d}.png").touch()
     (tmp_path / "fakes_untruncated.png").touch()
-    assert [images for images, _ in fakes_over_time(tmp_path, 3)] == [100, 500, 900]
+    assert [images for images, _ in over_time(tmp_path, "fakes", 3)] == [100, 500, 900]
 
 
 def test_failed_expectations_come_first():

@@ -215,3 +215,21 @@ def test_every_recipe_has_a_colour_of_its_own(tmp_path):
         assert f'<i class="s{number} key"></i>{recipe}' in text
         assert f"i.s{number}{{background:var(--s{number})}}" in text
         assert text.count(f"--s{number}:#") == 2
+
+
+def test_composing_shows_its_steps_and_how_hard_each_placer_is(tmp_path):
+    folder = tmp_path / "reports/compose"
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "metrics.json").write_text('{"compose/hardness_learned": 0.9, "compose/hardness_random": 0.5}')
+    rows = [{"step": s, "hardness/learned": s / 200, "hardness/random": 0.5} for s in (100, 200)]
+    (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for step in (100, 200):
+        save_png(folder / "pictures" / f"composites_{step:06d}.png", np.zeros((8, 8, 3), np.uint8))
+    text = render(made_findings(tmp_path, [scored("real", [0.5, 0.6]), scored("composite", [0.4, 0.5])]), {})
+    section = text[text.index('<section id="composing">') : text.index('<section id="training">')]
+    assert section.count("<img") == 2
+    assert "After 100 steps." in section
+    assert section.count("<polyline") == 2
+    assert '<i class="s0 key"></i>learned' in section
+    assert "#composing" in Page(text).anchors
+    assert Page(text).open == []
