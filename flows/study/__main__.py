@@ -52,7 +52,7 @@ def study(name: str, copy: Path, settings: list[str], dry_run: bool) -> None:
     if not dry_run:
         session.run()
         return
-    for number, (run, result) in enumerate(zip(runs, session.known().values(), strict=True), start=1):
+    for number, (run, result) in enumerate(zip(runs, session.known(), strict=True), start=1):
         print(f"{number:>3}  {run.title}: {', '.join(run.recipes)}{' (done)' if result else ''}")
 
 

@@ -94,6 +94,18 @@ def test_a_second_study_skips_what_is_done_and_params_of_the_project_stay(projec
     assert (project / "params.yaml").read_text() == before
 
 
+def test_rows_of_equal_params_share_one_run(project):
+    path = project / "studies/toy.yaml"
+    path.write_text("rows:\n  plain: {recipe: gan}\n  spelled out: {recipe: gan, set: {seed: 0}}\nlevel: real\n")
+    done = study(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (ran(project), rows(project)) == ("0 50;", {"plain": 0.5, "spelled out": 0.5})
+    assert [line.endswith("(done)") for line in study(project, "toy", "--dry-run").stdout.splitlines()] == [True, True]
+    path.write_text(path.read_text().replace("plain", "as it is"))
+    assert study(project).returncode == 0
+    assert (ran(project), rows(project)) == ("0 50;", {"as it is": 0.5, "spelled out": 0.5})
+
+
 def test_set_changes_every_run_and_dvc_brings_back_what_it_has_seen(project):
     study(project)
     assert study(project, "toy", "--set", "train.steps=70").returncode == 0
