@@ -3,10 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from stages.common.params import Params, parse, read_yaml
 from stages.common.recipes import Recipe
+
+SCORE_FIELDS = ("seeds", "mean", "deviation", "scores")
+RESULT_FIELDS = (
+    *("row", "recipe", "value", "metric", "unit", "range", "better", "run"),
+    *(f"{prefix}{name}" for prefix in ("", "level_") for name in SCORE_FIELDS),
+)
+"""What results.csv has beside the columns of the study."""
 
 
 class Axis(Params):
@@ -48,23 +55,31 @@ class Study(Params):
     columns: dict[str, str] = Field(default={})
     """Further figures of a run: name -> FILE.json:KEY, where {recipe} stands for the row's recipe."""
 
+    @field_validator("rows", "columns")
+    @classmethod
+    def _can_be_shown(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:
+            if not name.strip() or any(sign in name for sign in "|\n"):
+                raise ValueError(f"the name {name!r} is empty, or has a | or a line break, which a table cannot show")
+        return named
+
+    @field_validator("level")
+    @classmethod
+    def _is_no_row(cls, level: str | None, info: ValidationInfo) -> str | None:
+        if level in info.data.get("rows", {}):
+            raise ValueError(f"a row is called {level} as the level is; give it another name")
+        return level
+
     @field_validator("columns")
     @classmethod
     def _addresses(cls, columns: dict[str, str]) -> dict[str, str]:
-        for address in columns.values():
+        for name, address in columns.items():
+            if name in RESULT_FIELDS:
+                raise ValueError(f"the column {name} is called as one that results.csv has anyway; rename it")
             file, colon, key = address.partition(":")
             if not (file.startswith("reports/") and file.endswith(".json") and colon and key):
                 raise ValueError(f"expected reports/FILE.json:KEY, not {address}")
         return columns
-
-    @model_validator(mode="after")
-    def _names(self) -> "Study":
-        for name in (*self.rows, *self.columns):
-            if not name.strip() or any(sign in name for sign in "|\n"):
-                raise ValueError(f"the name {name!r} is empty, or has a | or a line break, which a table cannot show")
-        if self.level in self.rows:
-            raise ValueError(f"a row is called {self.level} as the level is; give it another name")
-        return self
 
 
 def read_study(path: Path) -> Study:

@@ -47,6 +47,7 @@ def _at_the_project(monkeypatch):
         ({"rows": {}}, "rows: dictionary should have at least 1 item"),
         ({"rows": {"a|b": {"recipe": "gan"}}}, "'a|b' is empty, or has a |"),
         ({"rows": {"real": {"recipe": "gan"}}}, "a row is called real as the level is"),
+        ({"columns": {"unit": "reports/compose/metrics.json:n"}}, "columns: the column unit is called as one"),
         ({"level": "reel"}, "level: input should be 'real'"),
         ({"columns": {"spread": "compose/spread"}}, "expected reports/FILE.json:KEY, not compose/spread"),
     ],
