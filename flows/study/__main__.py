@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from flows.overlay import catalogue, described, preset_path, setting
+from flows.scratch import refuse_file
 from flows.study.description import read_study
 from flows.study.plan import planned
 from flows.study.session import Session
@@ -44,6 +45,7 @@ def main(
 
 def study(name: str, copy: Path, settings: list[str], dry_run: bool) -> None:
     """Check the study and all its runs, then run it. Raises UserError."""
+    refuse_file(copy)  # before the lock, which lies beside it
     source = preset_path(STUDIES, name, "study")
     title = described(STUDIES)[name].rstrip(".") or name
     content = read_study(source)

@@ -148,6 +148,15 @@ def test_a_folder_that_is_no_copy_is_refused_and_left_alone(project, tmp_path):
     assert [path.name for path in own.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("into", ["own.txt", "own.txt/copy"])
+def test_a_file_in_place_of_the_copy_is_refused_before_there_is_a_lock(project, into):
+    (project / "own.txt").write_text("x")
+    before = sorted(project.rglob("*"))
+    done = study(project, "toy", "--into", into)
+    assert (done.returncode, done.stderr) == (2, "error: own.txt: a file; name a folder that is new or empty\n")
+    assert sorted(project.rglob("*")) == before
+
+
 def test_two_studies_in_one_copy_are_refused(project):
     (project / COPY.parent).mkdir(parents=True)
     with FileLock(project / COPY.parent / ".toy.lock"):
