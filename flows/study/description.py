@@ -1,9 +1,9 @@
 """studies/NAME.yaml: what a study runs and what it shows."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from stages.common.params import Params, parse, read_yaml
 from stages.common.recipes import Recipe
@@ -14,6 +14,19 @@ RESULT_FIELDS = (
     *(f"{prefix}{name}" for prefix in ("", "level_") for name in SCORE_FIELDS),
 )
 """What results.csv has beside the columns of the study."""
+
+
+def _without_dots(overlay: dict[str, Any]) -> dict[str, Any]:
+    for key, value in overlay.items():
+        if isinstance(key, str) and "." in key:
+            nested = ": {".join(key.split(".")) + ": ..." + "}" * key.count(".")
+            raise ValueError(f"{key}: a key here has no dots; nest it as {nested}")
+        if isinstance(value, dict):
+            _without_dots(value)
+    return overlay
+
+
+Overlay = Annotated[dict[str, Any], AfterValidator(_without_dots)]
 
 
 class Axis(Params):
@@ -37,7 +50,7 @@ class Row(Params):
     """One variant: a curve, or a row of the table."""
 
     recipe: Recipe
-    set: dict[str, Any] = Field(default={})
+    set: Overlay = Field(default={})
     """Overlay of params.yaml for this variant alone."""
 
 
@@ -45,7 +58,7 @@ class Study(Params):
     """Every row at every value of the axis is one run of the pipeline."""
 
     preset: str | None = None
-    set: dict[str, Any] = Field(default={})
+    set: Overlay = Field(default={})
     """Overlay of params.yaml over the preset, for every run."""
     axis: Axis | None = None
     """Without it the study is a table of variants."""

@@ -44,6 +44,11 @@ def _at_the_project(monkeypatch):
         ({"axis": {**GOOD["axis"], "values": []}}, "axis.values: tuple should have at least 1 item"),
         ({"rows": {"a": {"recipe": "composit"}}}, "rows.a.recipe: input should be 'real', 'gan'"),
         ({"rows": {"a": {"recipe": "gan", "sett": {}}}}, "rows.a.sett is not a known key; did you mean set?"),
+        ({"set": {"train.steps": 7}}, "set: train.steps: a key here has no dots; nest it as train: {steps: ...}"),
+        (
+            {"rows": {"a": {"recipe": "gan", "set": {"compose": {"a.b.c": 1}}}}},
+            "rows.a.set: a.b.c: a key here has no dots; nest it as a: {b: {c: ...}}",
+        ),
         ({"rows": {}}, "rows: dictionary should have at least 1 item"),
         ({"rows": {"a|b": {"recipe": "gan"}}}, "'a|b' is empty, or has a |"),
         ({"rows": {"real": {"recipe": "gan"}}}, "a row is called real as the level is"),
@@ -89,8 +94,14 @@ def test_without_axis_and_level_a_row_is_one_run_with_itself_as_baseline():
     ("changes", "settings", "said"),
     [
         ({"preset": "smok"}, [], "presets: no preset smok; did you mean smoke?"),
-        ({"set": {"trian": {}}}, [], "trian is not a known key; did you mean train?"),
-        ({"rows": {"a": {"recipe": "gan", "set": {"label": {"membrs": 1}}}}}, [], "label.membrs is not a known key"),
+        ({"set": {"trian": {}}}, [], "study.yaml: set.trian is not a known key; did you mean train?"),
+        (
+            {"rows": {"a": {"recipe": "gan", "set": {"label": {"membrs": 1}}}}},
+            [],
+            "rows.a.set.label.membrs is not a known key",
+        ),
+        ({"rows": {"a": {"recipe": "gan", "set": {"seed": -1}}}}, [], "study.yaml: rows.a.set.seed: input should be"),
+        ({"rows": {"a": {"recipe": "gan", "set": {"sed": 1}}}}, [], "rows.a.set.sed is not a known key; did you mean"),
         ({"axis": {**GOOD["axis"], "key": "generate.sample"}}, [], "generate.sample is not a known key"),
         ({"axis": {**GOOD["axis"], "values": [0]}}, [], "generate.samples: input should be greater than"),
         ({"set": {"evaluate": {"recipes": ["real"]}}}, [], "evaluate.recipes is not for a study to set"),
