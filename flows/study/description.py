@@ -1,11 +1,12 @@
 """studies/NAME.yaml: what a study runs and what it shows."""
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from stages.common.params import Params, parse, read_yaml
+from stages.common.params import Params, parse, read_yaml, stage_names
 from stages.common.recipes import Recipe
 
 SCORE_FIELDS = ("seeds", "mean", "deviation", "scores")
@@ -66,7 +67,7 @@ class Study(Params):
     level: Recipe | None = None
     """A recipe to compare with: a horizontal line of the curve, the first row of the table."""
     columns: dict[str, str] = Field(default={})
-    """Further figures of a run: name -> FILE.json:KEY, where {recipe} stands for the row's recipe."""
+    """Further figures of a run: name -> reports/STAGE/FILE.json:KEY, where {recipe} stands for the row's recipe."""
 
     @field_validator("rows", "columns")
     @classmethod
@@ -89,10 +90,23 @@ class Study(Params):
         for name, address in columns.items():
             if name in RESULT_FIELDS:
                 raise ValueError(f"the column {name} is called as one that results.csv has anyway; rename it")
-            file, colon, key = address.partition(":")
-            if not (file.startswith("reports/") and file.endswith(".json") and colon and key):
-                raise ValueError(f"expected reports/FILE.json:KEY, not {address}")
+            if sentence := _wrong_address(address):
+                raise ValueError(f"{name}: {sentence}")
         return columns
+
+
+def _wrong_address(address: str) -> str | None:
+    """What is wrong with FILE.json:KEY; the folder under reports/ is that of the stage that writes the file."""
+    file, colon, key = address.partition(":")
+    top, _, rest = file.partition("/")
+    stage, _, name = rest.partition("/")
+    if top != "reports" or not name.endswith(".json") or not colon or not key.strip():
+        return f"expected reports/STAGE/FILE.json:KEY, not {address}"
+    if stage in stage_names():
+        return None
+    close = difflib.get_close_matches(stage, stage_names(), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(stage_names())}"
+    return f"reports/{stage} is the folder of no stage; {hint}"
 
 
 def read_study(path: Path) -> Study:

@@ -54,7 +54,15 @@ def _at_the_project(monkeypatch):
         ({"rows": {"real": {"recipe": "gan"}}}, "a row is called real as the level is"),
         ({"columns": {"unit": "reports/compose/metrics.json:n"}}, "columns: the column unit is called as one"),
         ({"level": "reel"}, "level: input should be 'real'"),
-        ({"columns": {"spread": "compose/spread"}}, "expected reports/FILE.json:KEY, not compose/spread"),
+        ({"columns": {"spread": "compose/spread"}}, "spread: expected reports/STAGE/FILE.json:KEY, not compose/spread"),
+        ({"columns": {"x": "reports/compose/metrics.json"}}, "expected reports/STAGE/FILE.json:KEY"),
+        ({"columns": {"x": "reports/compose/metrics.json: "}}, "expected reports/STAGE/FILE.json:KEY"),
+        ({"columns": {"x": "reports/metrics.json:n"}}, "expected reports/STAGE/FILE.json:KEY"),
+        (
+            {"columns": {"x": "reports/composed/metrics.json:n"}},
+            "columns: x: reports/composed is the folder of no stage; did you mean compose?",
+        ),
+        ({"columns": {"x": "reports/zz/metrics.json:n"}}, "is the folder of no stage; there are: compose, evaluate,"),
     ],
 )
 def test_a_wrong_study_is_refused_in_a_sentence_that_names_file_and_key(tmp_path, changes, said):

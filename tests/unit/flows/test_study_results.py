@@ -108,7 +108,7 @@ def test_a_table_over_an_axis_has_a_line_a_row_and_a_gap_where_a_run_is_missing(
 
 def test_a_table_of_variants_has_the_figures_beside_the_scores_and_the_unit():
     results = [result(row, None, mean, measure=GAZE, count=4) for row, mean in (("random", 12.3), ("learned", 7.0))]
-    text = table("Title", study(columns={"count": "reports/x/metrics.json:n"}), results)
+    text = table("Title", study(columns={"count": "reports/generate/metrics.json:n"}), results)
     assert "Mean angle (°, lower is better)" in text
     assert text.splitlines()[-5:] == [
         "|  | mean angle | count |",
