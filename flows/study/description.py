@@ -39,6 +39,14 @@ class Axis(Params):
     """Dotted key of params.yaml, for example generate.samples."""
     values: tuple[int | float, ...] = Field(min_length=1)
 
+    @field_validator("values", mode="before")
+    @classmethod
+    def _no_booleans(cls, values: Any) -> Any:
+        # Pydantic takes yes for 1.
+        if isinstance(values, list | tuple) and any(isinstance(value, bool) for value in values):
+            raise ValueError("yes, no, true and false are no numbers; write numbers")
+        return values
+
     @field_validator("values")
     @classmethod
     def _each_once(cls, values: tuple[int | float, ...]) -> tuple[int | float, ...]:

@@ -42,6 +42,7 @@ def _at_the_project(monkeypatch):
         ({"axis": {**GOOD["axis"], "kye": 1}}, "axis.kye is not a known key; did you mean key?"),
         ({"axis": {**GOOD["axis"], "values": [1, 1]}}, "axis.values: names a value twice"),
         ({"axis": {**GOOD["axis"], "values": []}}, "axis.values: tuple should have at least 1 item"),
+        ({"axis": {**GOOD["axis"], "values": [True, 3]}}, "axis.values: yes, no, true and false are no numbers"),
         ({"rows": {"a": {"recipe": "composit"}}}, "rows.a.recipe: input should be 'real', 'gan'"),
         ({"rows": {"a": {"recipe": "gan", "sett": {}}}}, "rows.a.sett is not a known key; did you mean set?"),
         ({"set": {"train.steps": 7}}, "set: train.steps: a key here has no dots; nest it as train: {steps: ...}"),
