@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from stages.common.errors import UserError
 from stages.common.params import Params, parse, read_yaml, stage_names
 from stages.common.recipes import Recipe
 
@@ -103,6 +104,13 @@ class Study(Params):
         return columns
 
 
+def _refuse_unquoted(path: Path, part: str, named: Any) -> None:
+    for name in named if isinstance(named, dict) else ():
+        if not isinstance(name, str):
+            spelled = "it" if isinstance(name, bool) or name is None else name
+            raise UserError(f"{path}: {part}.{name}: a name is text; put quotes around {spelled}")
+
+
 def _wrong_address(address: str) -> str | None:
     """What is wrong with FILE.json:KEY; the folder under reports/ is that of the stage that writes the file."""
     file, colon, key = address.partition(":")
@@ -120,6 +128,8 @@ def _wrong_address(address: str) -> str | None:
 def read_study(path: Path) -> Study:
     """The study in a file. Raises UserError naming the first key that is unknown, missing or wrong."""
     content = read_yaml(path)
+    for part in ("rows", "columns"):
+        _refuse_unquoted(path, part, content.get(part))
     # Each part on its own first, so that a wrong key is compared with the keys of its own part.
     if isinstance(content.get("axis"), dict):
         parse(Axis, content["axis"], path, "axis")
