@@ -30,7 +30,11 @@ def preset_path(folder: Path, name: str, kind: str = "preset") -> Path:
 
 def catalogue(folder: Path) -> str:
     """A line a file of the folder: its name and the first line of comment in it."""
-    comments = described(folder)
+    return listed(described(folder))
+
+
+def listed(comments: Mapping[str, str]) -> str:
+    """A line a name, with what is said about it beside."""
     width = max((len(name) for name in comments), default=0)
     return "\n".join(f"{name:<{width}}  {comment}" for name, comment in comments.items())
 
@@ -41,7 +45,9 @@ def described(folder: Path) -> dict[str, str]:
 
 
 def _first_comment(path: Path) -> str:
-    comments = (line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#"))
+    comments = (
+        line.lstrip("# ").strip() for line in path.read_text(errors="replace").splitlines() if line.startswith("#")
+    )
     return next(comments, "")
 
 

@@ -183,6 +183,14 @@ def test_a_stopped_study_leaves_nothing_running_and_goes_on(project):
 
 def test_studies_are_listed_and_an_unknown_one_brings_the_closest_name(project):
     assert study(project, "--list").stdout == "toy  Toy.\n"
+    (project / "studies/odd.yaml").write_text("# Odd.\nrows: [one]\n")
+    (project / "studies/torn.yaml").write_bytes(b"# Torn \xff.\nrows: {\n")
+    odd, torn, toy = study(project, "--list").stdout.splitlines()
+    assert odd.startswith("odd   no study to run: studies/odd.yaml: rows: input should be a valid dictionary")
+    assert torn == "torn  no study to run: studies/torn.yaml: not UTF-8 text; save it in that encoding"
+    assert toy == "toy   Toy."
+    for name in ("odd", "torn"):
+        (project / f"studies/{name}.yaml").unlink()
     assert study(project, "toi").stderr == "error: studies: no study toi; did you mean toy?\n"
     assert study(project, "toy", "--dry-run").stdout == "  1  one: real, gan\n  2  two: real, gan\n"
     assert not (project / ".local/studies").exists()
