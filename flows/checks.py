@@ -27,10 +27,15 @@ def check_params(path: Path, graph: Graph) -> None:
             load_params(stage, cls, path)
 
 
-def check_values(values: dict[str, Any], path: Path) -> None:
-    """The same for values that are not in a file yet; `path` is what the sentence names."""
+def check_values(values: dict[str, Any], path: Path, at: str = "") -> None:
+    """The same for values that are not in a file yet; `path` is what the sentence names, `at` the place in it."""
     for section, content in values.items():
         if section in SharedParams.model_fields:
-            parse(SharedParams, {section: content}, path, "")
+            parse(SharedParams, {section: content}, path, at)
         elif cls := section_class(section):
-            parse(cls, {} if content is None else content, path, section)
+            parse(cls, {} if content is None else content, path, joined(at, section))
+
+
+def joined(at: str, key: str) -> str:
+    """The dotted key of `key` inside `at`."""
+    return f"{at}.{key}" if at else key

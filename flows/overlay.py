@@ -9,7 +9,7 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from flows.checks import check_values, section_class
+from flows.checks import check_values, joined, section_class
 from stages.common.errors import UserError
 from stages.common.params import SharedParams, read_yaml
 from stages.common.tracking import flatten
@@ -30,7 +30,11 @@ def preset_path(folder: Path, name: str, kind: str = "preset") -> Path:
 
 def catalogue(folder: Path) -> str:
     """A line a file of the folder: its name and the first line of comment in it."""
-    comments = described(folder)
+    return listed(described(folder))
+
+
+def listed(comments: Mapping[str, str]) -> str:
+    """A line a name, with what is said about it beside."""
     width = max((len(name) for name in comments), default=0)
     return "\n".join(f"{name:<{width}}  {comment}" for name, comment in comments.items())
 
@@ -41,7 +45,9 @@ def described(folder: Path) -> dict[str, str]:
 
 
 def _first_comment(path: Path) -> str:
-    comments = (line.lstrip("# ").strip() for line in path.read_text().splitlines() if line.startswith("#"))
+    comments = (
+        line.lstrip("# ").strip() for line in path.read_text(errors="replace").splitlines() if line.startswith("#")
+    )
     return next(comments, "")
 
 
@@ -88,8 +94,11 @@ def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
-def check_overlay(params: Path, overlay: dict[str, Any], source: Path) -> None:
-    """Raises UserError naming `source` for a key that no stage knows or a value that a stage refuses."""
+def check_overlay(params: Path, overlay: dict[str, Any], source: Path, at: str = "") -> None:
+    """Raises UserError naming `source` for a key that no stage knows or a value that a stage refuses.
+
+    at: the dotted key of `source` under which the overlay is; empty for a file that is nothing else.
+    """
     base = read_yaml(params)
     for section, content in overlay.items():
         typed = section in SharedParams.model_fields or section_class(section) is not None
@@ -97,10 +106,10 @@ def check_overlay(params: Path, overlay: dict[str, Any], source: Path) -> None:
             known = sorted({*base, *SharedParams.model_fields})
             close = difflib.get_close_matches(section, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
-            raise UserError(f"{source}: {section} is not a known key; {hint}")
+            raise UserError(f"{source}: {joined(at, section)} is not a known key; {hint}")
         if not typed:
-            _refuse_new(base[section], content, section, source)
-    check_values({key: value for key, value in merged(base, overlay).items() if key in overlay}, source)
+            _refuse_new(base[section], content, joined(at, section), source)
+    check_values({key: value for key, value in merged(base, overlay).items() if key in overlay}, source, at)
 
 
 def _refuse_new(base: Any, overlay: Any, prefix: str, source: Path) -> None:

@@ -19,14 +19,22 @@ OWN_FILES = frozenset({"params.yaml", "dvc.lock", ".dvc"})
 def copy_project(root: Path, target: Path) -> int:
     """Copy the files that git knows or does not ignore into the new or empty folder `target`; how many.
 
-    Raises UserError when `target` has something in it or `root` is no git checkout.
+    Raises UserError when `target` has something in it or is a file, or `root` is no git checkout.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    refuse_file(target)
+    if target.exists() and any(target.iterdir()):
         raise UserError(f"{target}: already there; name a folder that is new or empty")
     files = project_files(root)
     for name in files:
         _copy(root, target, name)
     return len(files)
+
+
+def refuse_file(target: Path) -> None:
+    """Raises UserError when `target`, or what it is to lie in, is a file."""
+    for path in (target, *target.parents):
+        if path.exists() and not path.is_dir():
+            raise UserError(f"{path}: a file; name a folder that is new or empty")
 
 
 def project_files(root: Path) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.overlay import catalogue, described, preset_path, setting
+from flows.overlay import described, listed, preset_path, setting
+from flows.scratch import refuse_file
 from flows.study.description import read_study
 from flows.study.plan import planned
 from flows.study.session import Session
@@ -33,7 +34,7 @@ def main(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if list_ or name is None:
-            print(catalogue(STUDIES))
+            print(listed({name: _about(name, comment) for name, comment in described(STUDIES).items()}))
         else:
             study(name, into or COPIES / name, set_ or [], dry_run)
     except UserError as error:
@@ -44,6 +45,7 @@ def main(
 
 def study(name: str, copy: Path, settings: list[str], dry_run: bool) -> None:
     """Check the study and all its runs, then run it. Raises UserError."""
+    refuse_file(copy)  # before the lock, which lies beside it
     source = preset_path(STUDIES, name, "study")
     title = described(STUDIES)[name].rstrip(".") or name
     content = read_study(source)
@@ -52,8 +54,17 @@ def study(name: str, copy: Path, settings: list[str], dry_run: bool) -> None:
     if not dry_run:
         session.run()
         return
-    for number, (run, result) in enumerate(zip(runs, session.known().values(), strict=True), start=1):
+    for number, (run, result) in enumerate(zip(runs, session.known(), strict=True), start=1):
         print(f"{number:>3}  {run.title}: {', '.join(run.recipes)}{' (done)' if result else ''}")
+
+
+def _about(name: str, comment: str) -> str:
+    """What --list says of a file: its comment, or why it is no study."""
+    try:
+        read_study(STUDIES / f"{name}.yaml")
+    except UserError as error:
+        return f"no study to run: {error}"
+    return comment
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -1,12 +1,34 @@
 """studies/NAME.yaml: what a study runs and what it shows."""
 
+import difflib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from stages.common.params import Params, parse, read_yaml
+from stages.common.errors import UserError
+from stages.common.params import Params, parse, read_yaml, stage_names
 from stages.common.recipes import Recipe
+
+SCORE_FIELDS = ("seeds", "mean", "deviation", "scores")
+RESULT_FIELDS = (
+    *("row", "recipe", "value", "metric", "unit", "range", "better", "run"),
+    *(f"{prefix}{name}" for prefix in ("", "level_") for name in SCORE_FIELDS),
+)
+"""What results.csv has beside the columns of the study."""
+
+
+def _without_dots(overlay: dict[str, Any]) -> dict[str, Any]:
+    for key, value in overlay.items():
+        if isinstance(key, str) and "." in key:
+            nested = ": {".join(key.split(".")) + ": ..." + "}" * key.count(".")
+            raise ValueError(f"{key}: a key here has no dots; nest it as {nested}")
+        if isinstance(value, dict):
+            _without_dots(value)
+    return overlay
+
+
+Overlay = Annotated[dict[str, Any], AfterValidator(_without_dots)]
 
 
 class Axis(Params):
@@ -17,6 +39,14 @@ class Axis(Params):
     key: str = Field(pattern=r"^\w+(\.\w+)*$")
     """Dotted key of params.yaml, for example generate.samples."""
     values: tuple[int | float, ...] = Field(min_length=1)
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _no_booleans(cls, values: Any) -> Any:
+        # Pydantic takes yes for 1.
+        if isinstance(values, list | tuple) and any(isinstance(value, bool) for value in values):
+            raise ValueError("yes, no, true and false are no numbers; write numbers")
+        return values
 
     @field_validator("values")
     @classmethod
@@ -30,7 +60,7 @@ class Row(Params):
     """One variant: a curve, or a row of the table."""
 
     recipe: Recipe
-    set: dict[str, Any] = Field(default={})
+    set: Overlay = Field(default={})
     """Overlay of params.yaml for this variant alone."""
 
 
@@ -38,7 +68,7 @@ class Study(Params):
     """Every row at every value of the axis is one run of the pipeline."""
 
     preset: str | None = None
-    set: dict[str, Any] = Field(default={})
+    set: Overlay = Field(default={})
     """Overlay of params.yaml over the preset, for every run."""
     axis: Axis | None = None
     """Without it the study is a table of variants."""
@@ -46,30 +76,60 @@ class Study(Params):
     level: Recipe | None = None
     """A recipe to compare with: a horizontal line of the curve, the first row of the table."""
     columns: dict[str, str] = Field(default={})
-    """Further figures of a run: name -> FILE.json:KEY, where {recipe} stands for the row's recipe."""
+    """Further figures of a run: name -> reports/STAGE/FILE.json:KEY, where {recipe} stands for the row's recipe."""
+
+    @field_validator("rows", "columns")
+    @classmethod
+    def _can_be_shown(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:
+            if not name.strip() or any(sign in name for sign in "|\n"):
+                raise ValueError(f"the name {name!r} is empty, or has a | or a line break, which a table cannot show")
+        return named
+
+    @field_validator("level")
+    @classmethod
+    def _is_no_row(cls, level: str | None, info: ValidationInfo) -> str | None:
+        if level in info.data.get("rows", {}):
+            raise ValueError(f"a row is called {level} as the level is; give it another name")
+        return level
 
     @field_validator("columns")
     @classmethod
     def _addresses(cls, columns: dict[str, str]) -> dict[str, str]:
-        for address in columns.values():
-            file, colon, key = address.partition(":")
-            if not (file.startswith("reports/") and file.endswith(".json") and colon and key):
-                raise ValueError(f"expected reports/FILE.json:KEY, not {address}")
+        for name, address in columns.items():
+            if name in RESULT_FIELDS:
+                raise ValueError(f"the column {name} is called as one that results.csv has anyway; rename it")
+            if sentence := _wrong_address(address):
+                raise ValueError(f"{name}: {sentence}")
         return columns
 
-    @model_validator(mode="after")
-    def _names(self) -> "Study":
-        for name in (*self.rows, *self.columns):
-            if not name.strip() or any(sign in name for sign in "|\n"):
-                raise ValueError(f"the name {name!r} is empty, or has a | or a line break, which a table cannot show")
-        if self.level in self.rows:
-            raise ValueError(f"a row is called {self.level} as the level is; give it another name")
-        return self
+
+def _refuse_unquoted(path: Path, part: str, named: Any) -> None:
+    for name in named if isinstance(named, dict) else ():
+        if not isinstance(name, str):
+            spelled = "it" if isinstance(name, bool) or name is None else name
+            raise UserError(f"{path}: {part}.{name}: a name is text; put quotes around {spelled}")
+
+
+def _wrong_address(address: str) -> str | None:
+    """What is wrong with FILE.json:KEY; the folder under reports/ is that of the stage that writes the file."""
+    file, colon, key = address.partition(":")
+    top, _, rest = file.partition("/")
+    stage, _, name = rest.partition("/")
+    if top != "reports" or not name.endswith(".json") or not colon or not key.strip():
+        return f"expected reports/STAGE/FILE.json:KEY, not {address}"
+    if stage in stage_names():
+        return None
+    close = difflib.get_close_matches(stage, stage_names(), n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(stage_names())}"
+    return f"reports/{stage} is the folder of no stage; {hint}"
 
 
 def read_study(path: Path) -> Study:
     """The study in a file. Raises UserError naming the first key that is unknown, missing or wrong."""
     content = read_yaml(path)
+    for part in ("rows", "columns"):
+        _refuse_unquoted(path, part, content.get(part))
     # Each part on its own first, so that a wrong key is compared with the keys of its own part.
     if isinstance(content.get("axis"), dict):
         parse(Axis, content["axis"], path, "axis")

@@ -42,7 +42,7 @@ def planned(study: Study, source: Path, settings: Iterable[Mapping[str, Any]] = 
         base = read_overlay(preset)
         check_overlay(PARAMS, base, preset)
     base = merged(base, study.set)
-    check_overlay(PARAMS, base, source)
+    check_overlay(PARAMS, base, source, "set")
     own = _own_keys(study, source)
     for values in settings:
         for key in flatten(values):
@@ -50,6 +50,8 @@ def planned(study: Study, source: Path, settings: Iterable[Mapping[str, Any]] = 
                 raise UserError(f"--set {key}: {source} gives each run its own value; change it there")
         base = merged(base, values)
         check_overlay(PARAMS, base, Path("--set"))
+    for name, row in study.rows.items():
+        check_overlay(PARAMS, merged(base, row.set), source, f"rows.{name}.set")
     along = study.axis.values if study.axis else (None,)
     return [_run(study, name, value, base, source) for name in study.rows for value in along]
 

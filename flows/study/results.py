@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.graph import family, restrict, stage_graph
-from flows.study.description import Study
+from flows.study.description import SCORE_FIELDS, Study
 from flows.study.plan import Run
 from stages.common.errors import UserError
 from stages.common.paths import write_atomically
@@ -153,7 +153,7 @@ def _row(result: Result, columns: Sequence[str]) -> dict[str, Any]:
 
 def _score_cells(score: Score | None, prefix: str) -> dict[str, Any]:
     if score is None:
-        return {f"{prefix}{name}": MISSING for name in ("seeds", "mean", "deviation", "scores")}
+        return {f"{prefix}{name}": MISSING for name in SCORE_FIELDS}
     return {
         f"{prefix}seeds": score.count,
         f"{prefix}mean": score.mean,

@@ -1,7 +1,7 @@
 """The loop over the runs of a study."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -42,32 +42,32 @@ class Session:
             raise UserError(f"{failed[0]}{more}")
         print(f"see {self.reports / 'table.md'}", flush=True)
 
-    def known(self) -> dict[str, Result | None]:
-        """{key of a run: its result, None when there is none yet}, in the order of the runs."""
-        found, code = read_results(self.reports / "results.csv", self.study), code_digest(Path.cwd())
-        keys = {self._key(params_of(run.overlay), code): run for run in self.runs}
-        return {
-            key: replace(found[key], row=run.row, value=run.value) if key in found else None
-            for key, run in keys.items()
-        }
+    def known(self) -> list[Result | None]:
+        """The result of each run, None when there is none yet; runs of equal params share one."""
+        return self._results(self._keys(), read_results(self.reports / "results.csv", self.study))
 
     def _run_all(self) -> list[str]:
-        results, failed = self.known(), list[str]()
+        keys, found = self._keys(), read_results(self.reports / "results.csv", self.study)
+        failed: dict[str, str] = {}
+        self._write(keys, found)  # a row may have come, gone or changed its name without a run to do
         progress = Progress(f"study {self.name}", len(self.runs), unit="run")
-        for number, (key, run) in enumerate(zip(results, self.runs, strict=True), start=1):
-            if results[key] is None:
+        for number, (key, run) in enumerate(zip(keys, self.runs, strict=True), start=1):
+            if key not in found and key not in failed:
                 label = f"{number}/{len(self.runs)} {run.title}"
                 print(f"{label} ...", flush=True)
                 try:
-                    result, seconds = self._one(run, key, self.reports / "logs" / f"{number:03d}.log")
-                    results[key] = result
-                    print(f"{label}: {text(result.score, DIGITS)} in {seconds:.0f} s", flush=True)
+                    found[key], seconds = self._one(run, key, self.reports / "logs" / f"{number:03d}.log")
+                    print(f"{label}: {text(found[key].score, DIGITS)} in {seconds:.0f} s", flush=True)
                 except UserError as error:
-                    failed.append(f"{run.title}: {error}")
+                    failed[key] = f"{run.title}: {error}"
                     print(f"{label}: {error}", flush=True)
-                self._write([each for each in results.values() if each is not None])
+                self._write(keys, found)
             progress.update(number)
-        return failed
+        return list(failed.values())
+
+    def _results(self, keys: Sequence[str], found: Mapping[str, Result]) -> list[Result | None]:
+        pairs = zip(keys, self.runs, strict=True)
+        return [replace(found[key], row=run.row, value=run.value) if key in found else None for key, run in pairs]
 
     def _one(self, run: Run, key: str, log: Path) -> tuple[Result, float]:
         write_params(self.copy, run.overlay)
@@ -76,11 +76,16 @@ class Session:
             raise UserError(f"{outcome.message.removeprefix('error: ')}; see {log}")
         return collect(self.copy, self.study, run, key), outcome.seconds
 
+    def _keys(self) -> list[str]:
+        code = code_digest(Path.cwd())
+        return [self._key(params_of(run.overlay), code) for run in self.runs]
+
     def _key(self, params: dict[str, Any], code: str) -> str:
         asked = {"params": params, "code": code, "columns": self.study.columns, "level": self.study.level}
         return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _write(self, results: list[Result]) -> None:
+    def _write(self, keys: Sequence[str], found: Mapping[str, Result]) -> None:
+        results = [each for each in self._results(keys, found) if each is not None]
         if not results:
             return
         write_results(self.reports / "results.csv", results, list(self.study.columns))

@@ -106,6 +106,9 @@ def test_a_scratch_copy_has_the_code_without_data_locks_and_ignored_files(projec
     assert git_tags()["git.origin"] == "abc"
     with pytest.raises(UserError, match="already there"):
         copy_project(project, copy)
+    for inside in (copy / "code.py", copy / "code.py" / "copy"):
+        with pytest.raises(UserError, match=r"code\.py: a file; name a folder"):
+            copy_project(project, inside)
 
 
 def preset(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

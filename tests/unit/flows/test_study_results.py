@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from flows.study.chart import COLOURS, draw_curve, is_logarithmic
-from flows.study.description import Study
+from flows.study.description import RESULT_FIELDS, Study
 from flows.study.lines import digits_for, levels, lines
 from flows.study.results import Measure, Result, Score, figure, read_results, write_results
 from flows.study.table import table
@@ -46,6 +46,15 @@ def test_results_csv_is_read_back_as_it_was_written(tmp_path):
     found = read_results(path, study(columns={"spread": "reports/compose/metrics.json:compose/spread"}))
     assert list(found.values()) == [*CURVES, single]
     assert list(found) == [each.key for each in [*CURVES, single]]
+
+
+def test_a_column_cannot_take_the_place_of_what_results_csv_has_anyway(tmp_path):
+    write_results(tmp_path / "results.csv", CURVES, [])
+    header = (tmp_path / "results.csv").read_text().splitlines()[0].split(",")
+    assert sorted(header) == sorted(RESULT_FIELDS)
+    for name in header:
+        with pytest.raises(ValueError, match=f"the column {name} is called as one that results.csv has anyway"):
+            study(columns={name: "reports/compose/metrics.json:compose/spread"})
 
 
 def test_a_results_csv_without_a_column_that_is_asked_for_now_counts_as_none(tmp_path):
@@ -99,7 +108,7 @@ def test_a_table_over_an_axis_has_a_line_a_row_and_a_gap_where_a_run_is_missing(
 
 def test_a_table_of_variants_has_the_figures_beside_the_scores_and_the_unit():
     results = [result(row, None, mean, measure=GAZE, count=4) for row, mean in (("random", 12.3), ("learned", 7.0))]
-    text = table("Title", study(columns={"count": "reports/x/metrics.json:n"}), results)
+    text = table("Title", study(columns={"count": "reports/generate/metrics.json:n"}), results)
     assert "Mean angle (°, lower is better)" in text
     assert text.splitlines()[-5:] == [
         "|  | mean angle | count |",

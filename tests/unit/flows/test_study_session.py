@@ -94,6 +94,18 @@ def test_a_second_study_skips_what_is_done_and_params_of_the_project_stay(projec
     assert (project / "params.yaml").read_text() == before
 
 
+def test_rows_of_equal_params_share_one_run(project):
+    path = project / "studies/toy.yaml"
+    path.write_text("rows:\n  plain: {recipe: gan}\n  spelled out: {recipe: gan, set: {seed: 0}}\nlevel: real\n")
+    done = study(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (ran(project), rows(project)) == ("0 50;", {"plain": 0.5, "spelled out": 0.5})
+    assert [line.endswith("(done)") for line in study(project, "toy", "--dry-run").stdout.splitlines()] == [True, True]
+    path.write_text(path.read_text().replace("plain", "as it is"))
+    assert study(project).returncode == 0
+    assert (ran(project), rows(project)) == ("0 50;", {"as it is": 0.5, "spelled out": 0.5})
+
+
 def test_set_changes_every_run_and_dvc_brings_back_what_it_has_seen(project):
     study(project)
     assert study(project, "toy", "--set", "train.steps=70").returncode == 0
@@ -136,6 +148,15 @@ def test_a_folder_that_is_no_copy_is_refused_and_left_alone(project, tmp_path):
     assert [path.name for path in own.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("into", ["own.txt", "own.txt/copy"])
+def test_a_file_in_place_of_the_copy_is_refused_before_there_is_a_lock(project, into):
+    (project / "own.txt").write_text("x")
+    before = sorted(project.rglob("*"))
+    done = study(project, "toy", "--into", into)
+    assert (done.returncode, done.stderr) == (2, "error: own.txt: a file; name a folder that is new or empty\n")
+    assert sorted(project.rglob("*")) == before
+
+
 def test_two_studies_in_one_copy_are_refused(project):
     (project / COPY.parent).mkdir(parents=True)
     with FileLock(project / COPY.parent / ".toy.lock"):
@@ -162,6 +183,14 @@ def test_a_stopped_study_leaves_nothing_running_and_goes_on(project):
 
 def test_studies_are_listed_and_an_unknown_one_brings_the_closest_name(project):
     assert study(project, "--list").stdout == "toy  Toy.\n"
+    (project / "studies/odd.yaml").write_text("# Odd.\nrows: [one]\n")
+    (project / "studies/torn.yaml").write_bytes(b"# Torn \xff.\nrows: {\n")
+    odd, torn, toy = study(project, "--list").stdout.splitlines()
+    assert odd.startswith("odd   no study to run: studies/odd.yaml: rows: input should be a valid dictionary")
+    assert torn == "torn  no study to run: studies/torn.yaml: not UTF-8 text; save it in that encoding"
+    assert toy == "toy   Toy."
+    for name in ("odd", "torn"):
+        (project / f"studies/{name}.yaml").unlink()
     assert study(project, "toi").stderr == "error: studies: no study toi; did you mean toy?\n"
     assert study(project, "toy", "--dry-run").stdout == "  1  one: real, gan\n  2  two: real, gan\n"
     assert not (project / ".local/studies").exists()
