@@ -6,7 +6,7 @@ foregrounds/labels.csv (columns file, class) says, or the only foreground class 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from PIL import ImageOps
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.compositing_params import BackgroundParams
-from stages.prepare.cutouts.canvas import covering, on_canvas
+from stages.prepare.cutouts.canvas import on_canvas, part_of, parts_along, scaled_to_cover
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import open_image, read_image
 from stages.prepare.records import BadFileError, Pixels, Record, Source
@@ -109,7 +109,8 @@ def background_parts(paths: list[Path], spec: DatasetSpec, wanted: BackgroundPar
         path = paths[number % len(paths)]
         name = path.stem if count <= len(paths) else f"{path.stem}-{number // len(paths)}"
         read = partial(read_background, path, spec, None if wanted.crop == "middle" else (seed, number))
-        records.append(Record(name, "backgrounds", f"backgrounds/{path.stem}", str(path), read))
+        parts = partial(background_parts_along, path, spec)
+        records.append(Record(name, "backgrounds", f"backgrounds/{path.stem}", str(path), read, parts))
     return records
 
 
@@ -118,13 +119,28 @@ def read_background(path: Path, spec: DatasetSpec, place: tuple[int, int] | None
 
     Raises BadFileError when it is unreadable or smaller than the frame, and so than what is pasted on it may be.
     """
+    random = None if place is None else np.random.default_rng([place[0], *b"backgrounds", place[1]])
+    return Pixels(part_of(_covering(path, spec), spec.size, random))
+
+
+def background_parts_along(path: Path, spec: DatasetSpec) -> list[np.ndarray]:
+    """Parts of an image from all over it, at the size of the data set. Raises BadFileError as `read_background`."""
+    return parts_along(_covering(path, spec), spec.size)
+
+
+def _covering(path: Path, spec: DatasetSpec) -> np.ndarray:
+    return _read_covering(path, spec, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+# The parts of a file are asked for one after the other.
+@lru_cache(maxsize=1)
+def _read_covering(path: Path, spec: DatasetSpec, changed: int) -> np.ndarray:
     image = read_image(path, spec, any_size=True)
     height, width = spec.size
     if image.shape[0] < height or image.shape[1] < width:
         found = f"{image.shape[0]} x {image.shape[1]} pixels (height x width)"
         raise BadFileError(str(path), f"{found}, smaller than the frame, {height} x {width}; take a larger image")
-    random = None if place is None else np.random.default_rng([place[0], *b"backgrounds", place[1]])
-    return Pixels(covering(image, spec.size, random))
+    return scaled_to_cover(image, spec.size)
 
 
 def with_cutouts(source: Source, params: PrepareParams, seed: int) -> Source:
