@@ -1,6 +1,7 @@
 """A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and their labels: masks/,
 annotations.json or labels.csv where pixels, boxes or images have classes, labels.csv where there is a gaze."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from stages.prepare.sources.gaze_csv import gaze_of, read_gaze
 from stages.prepare.sources.tables import NAME
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+FOLDERS = ("unlabeled", "labeled", "test", "val", "simulated", "foregrounds", "backgrounds")
 
 
 def read_source(params: PrepareParams) -> Source:
@@ -30,6 +32,7 @@ def read_source(params: PrepareParams) -> Source:
         raise UserError(f"prepare.path: {found}; source folder needs the one with dataset.yaml")
     described = read_dataset_yaml(root / "dataset.yaml")
     spec = spec_of(described)
+    print_unread(root, params.simulator_path)
     records = pool_records(root / "unlabeled", "unlabeled", described, params)
     for pool in ("labeled", "test", "val"):
         if (pool == "labeled" and spec.classes) or (root / pool).is_dir():
@@ -47,6 +50,19 @@ def read_source(params: PrepareParams) -> Source:
             f"{root / 'labeled'}: {labelled} labelled images for {classes} classes; label at least one image a class"
         )
     return Source(spec, records, simulated)
+
+
+def print_unread(root: Path, simulator: Path | None = None) -> None:
+    """A note for each sub-folder that is no part of the layout, for one with a misspelt name would be missed silently.
+
+    simulator: a folder that is read for another reason.
+    """
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        elsewhere = simulator is not None and simulator.resolve().is_relative_to(folder.resolve())
+        if folder.name not in FOLDERS and not elsewhere:
+            close = difflib.get_close_matches(folder.name.lower(), FOLDERS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"read are {', '.join(FOLDERS)}"
+            print(f"note: {folder} is not read; {hint}")
 
 
 def simulated_records(root: Path, described: DatasetYaml, params: PrepareParams) -> list[Record]:
