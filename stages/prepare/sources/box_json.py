@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
 from stages.common.errors import UserError
 from stages.common.params import Params, parse
@@ -14,6 +14,13 @@ from stages.common.spec import DatasetSpec
 
 NAME = "annotations.json"
 TOLERANCE = 1.0  # pixels that a box may reach over the border, for tools round; it is clipped
+
+
+def _four_numbers(found: Any) -> Any:
+    numbers = isinstance(found, list) and all(isinstance(side, int | float) for side in found)
+    if not numbers or len(found) != 4:
+        raise ValueError("needs four numbers: left, top, width, height")
+    return found
 
 
 class Entry(Params):
@@ -41,7 +48,7 @@ class CocoBox(Entry):
 
     image_id: int
     category_id: int
-    bbox: tuple[float, float, float, float]
+    bbox: Annotated[tuple[float, float, float, float], BeforeValidator(_four_numbers)]
     iscrowd: int = 0
 
 
@@ -73,8 +80,11 @@ def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, Boxes]:
     for number, box in enumerate(found.annotations):
         left, top, width, height = box.bbox
         if box.image_id not in names or box.category_id not in classes:
-            key = "image_id" if box.image_id not in names else "category_id"
-            raise UserError(f"{path}: annotations.{number}.{key}: {getattr(box, key)} is listed nowhere in the file")
+            key, part = ("image_id", "images") if box.image_id not in names else ("category_id", "categories")
+            raise UserError(
+                f"{path}: annotations.{number}.{key}: {getattr(box, key)} is listed nowhere in the file; add it to "
+                f"{part}, or correct or remove the box"
+            )
         if width <= 0 or height <= 0:
             raise UserError(f"{path}: annotations.{number}.bbox: {width:g} x {height:g} pixels is no area; remove it")
         row = (left, top, left + width, top + height, classes[box.category_id])
@@ -93,6 +103,10 @@ def _parsed(path: Path) -> Coco:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: no mapping at the top; COCO's has the keys images, annotations and categories, each with a list"
+        )
     return parse(Coco, content, path, "")
 
 
@@ -123,6 +137,8 @@ def boxes_of(path: Path, table: Mapping[str, Boxes], listed_in: Path, size: tupl
 
     Raises UserError when the file does not list the image, or has a box that reaches out of it by more than a pixel.
     """
+    if path.name not in table and path.stem in table:
+        raise UserError(f"{listed_in}: images: {path.stem} has no suffix; give whole names, such as {path.name}")
     if path.name not in table:
         raise UserError(f"{listed_in}: images: {path.name} is not listed; list it, also without a box, or remove it")
     return Boxes(*(_clipped(boxes, path, listed_in, size) for boxes in table[path.name]))

@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import ImageOps
 
 from stages.common.errors import UserError
@@ -20,14 +19,15 @@ from stages.prepare.cutouts.canvas import on_canvas, part_of, parts_along, scale
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import open_image, read_image
 from stages.prepare.records import BadFileError, Pixels, Record, Source
+from stages.prepare.sources.class_csv import CLASS
+from stages.prepare.sources.tables import FILE, NAME, read_table, refuse_unlisted
 
-LABELS = "labels.csv"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def foreground_files(folder: Path, spec: DatasetSpec, largest: float) -> list[Record]:
     """A record a cut-out, at the size of the data set. Raises UserError for a class that is missing or unknown."""
-    table = read_classes(folder / LABELS) if (folder / LABELS).is_file() else None
+    table = read_classes(folder / NAME) if (folder / NAME).is_file() else None
     paths = sorted(path for path in [*folder.glob("*"), *folder.glob("*/*")] if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise UserError(f"{folder}: no .png images; put the cut-outs there, each in a folder named after its class")
@@ -41,34 +41,26 @@ def _foreground(path: Path, folder: Path, class_id: int, spec: DatasetSpec, larg
 
 
 def read_classes(path: Path) -> Mapping[str, str]:
-    """File name -> class name. Raises UserError when the table is unreadable, lacks a column or names a file twice."""
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())})") from error
-    for column in ("file", "class"):
-        if column not in table:
-            raise UserError(f"{path}: no column {column}; it has {', '.join(map(str, table.columns))}")
-    files = table["file"].astype(str)
-    if files.duplicated().any():
-        raise UserError(f"{path}: {files[files.duplicated()].iloc[0]} is listed twice")
-    return dict(zip(files, table["class"].astype(str), strict=True))
+    """File name -> class name. Raises UserError as `read_table`, and for a row without a class."""
+    table = read_table(path, (CLASS,), "list the classes of the cut-outs there")
+    empty = table[CLASS].isna()
+    if empty.any():
+        raise UserError(f"{path}: {table[FILE][empty].iloc[0]} has no class; write it beside the name")
+    return dict(zip(table[FILE], table[CLASS].astype(str), strict=True))
 
 
 def class_of(path: Path, folder: Path, table: Mapping[str, str] | None, spec: DatasetSpec) -> int:
     """The class id of a cut-out. Raises UserError when nothing says it, or it is no foreground class."""
     names = spec.classes[1:]
-    inside = path.relative_to(folder).as_posix()
     if path.parent != folder:
         name, said_by = path.parent.name, str(path.parent)
     elif table is not None:
-        if inside not in table:
-            raise UserError(f"{folder / LABELS}: {inside} is not listed; add its class, or remove the image")
-        name, said_by = table[inside], f"{folder / LABELS}: {inside}"
+        refuse_unlisted(path, table, folder / NAME, "class")
+        name, said_by = table[path.name], f"{folder / NAME}: {path.name}"
     elif len(names) == 1:
         return 1
     else:
-        raise UserError(f"{path}: nothing says its class; move it to {folder}/<class>/, or list it in {LABELS} there")
+        raise UserError(f"{path}: nothing says its class; move it to {folder}/<class>/, or list it in {NAME} there")
     if name not in names:
         raise UserError(f"{said_by}: no class {name}; the foreground classes of dataset.yaml are {', '.join(names)}")
     return spec.classes.index(name)

@@ -169,7 +169,13 @@ def test_every_mistake_is_one_sentence(root):
     (root / "foregrounds/labels.csv").write_text("file,kind\nb.png,cup\n")
     assert "labels.csv: no column class; it has file, kind" in refused(root)
     (root / "foregrounds/labels.csv").write_text("file,class\nb.png,cup\nb.png,pen\n")
-    assert "labels.csv: b.png is listed twice" in refused(root)
+    assert "labels.csv: b.png is listed twice; remove one of its rows" in refused(root)
+    (root / "foregrounds/labels.csv").write_text("file,class\nb.png,\n")
+    assert "labels.csv: b.png has no class; write it beside the name" in refused(root)
+    (root / "foregrounds/labels.csv").write_text("file;class\nb.png;cup\n")
+    assert "labels.csv: its columns are separated with semicolons; separate them with commas" in refused(root)
+    (root / "foregrounds/labels.csv").write_text("file,class\nb,cup\n")
+    assert "labels.csv: b has no suffix; give whole names, such as b.png" in refused(root)
 
 
 def test_bad_cut_outs_and_backgrounds_are_refused_or_left_out(root):
