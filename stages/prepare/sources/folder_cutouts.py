@@ -141,6 +141,8 @@ def with_cutouts(source: Source, params: PrepareParams, seed: int) -> Source:
     root, spec = params.path, source.spec
     assert root is not None
     foregrounds, backgrounds = source.foregrounds, source.backgrounds
+    if params.backgrounds.path is not None:
+        print(f"note: prepare.backgrounds.path is not read for source folder; put the images in {root / 'backgrounds'}")
     if _wanted(params.foregrounds.source, root / "foregrounds"):
         foregrounds = foreground_files(root / "foregrounds", spec, params.foregrounds.largest)
     if _wanted(params.backgrounds.source, root / "backgrounds"):

@@ -189,3 +189,11 @@ def test_bad_cut_outs_and_backgrounds_are_refused_or_left_out(root):
     (root / "foregrounds/cup/b.png").unlink()
     save(root / "backgrounds/small.png", np.zeros((24, 31, 3), np.uint8))
     assert "small.png: 24 x 31 pixels (height x width), smaller than the frame, 24 x 32" in refused(root)
+
+
+def test_a_path_of_backgrounds_that_a_folder_does_not_read_is_named(root, capsys):
+    open_source(PrepareParams.model_validate({"source": "folder", "path": root, "backgrounds": {"path": root}}))
+    said = f"note: prepare.backgrounds.path is not read for source folder; put the images in {root / 'backgrounds'}"
+    assert said in capsys.readouterr().out
+    assert cut(root) == Cutouts([], [], [])
+    assert "note" not in capsys.readouterr().out
