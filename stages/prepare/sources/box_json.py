@@ -30,10 +30,12 @@ class Entry(Params):
 
 
 class CocoImage(Entry):
-    """An image that was looked at, whether or not it has a box."""
+    """An image that was looked at, whether or not it has a box. width, height: in pixels, where the file says them."""
 
     id: int
     file_name: str
+    width: int | None = None
+    height: int | None = None
 
 
 class CocoCategory(Entry):
@@ -61,10 +63,15 @@ class Coco(Entry):
 
 
 class Boxes(NamedTuple):
-    """(K, 5) float32 left, top, right, bottom in pixels, class id; ignored: (J, 5), those around crowds."""
+    """(K, 5) float32 left, top, right, bottom in pixels, class id; ignored: (J, 5), those around crowds.
+
+    width, height: of the image that they were drawn in, None where nobody says it.
+    """
 
     counted: np.ndarray
     ignored: np.ndarray
+    width: int | None = None
+    height: int | None = None
 
 
 def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, Boxes]:
@@ -89,7 +96,11 @@ def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, Boxes]:
             raise UserError(f"{path}: annotations.{number}.bbox: {width:g} x {height:g} pixels is no area; remove it")
         row = (left, top, left + width, top + height, classes[box.category_id])
         rows.setdefault((names[box.image_id], bool(box.iscrowd)), []).append(row)
-    return {name: Boxes(*(_array(rows.get((name, crowd), [])) for crowd in (False, True))) for name in names.values()}
+    found_boxes = {}
+    for image in found.images:
+        counted, ignored = (_array(rows.get((names[image.id], crowd), [])) for crowd in (False, True))
+        found_boxes[names[image.id]] = Boxes(counted, ignored, image.width, image.height)
+    return found_boxes
 
 
 def _array(rows: list[tuple[float, ...]]) -> np.ndarray:
@@ -135,13 +146,22 @@ def _class_ids(found: Coco, spec: DatasetSpec, path: Path) -> dict[int, int]:
 def boxes_of(path: Path, table: Mapping[str, Boxes], listed_in: Path, size: tuple[int, int]) -> Boxes:
     """The boxes of an image of `size` (height, width), clipped to it.
 
-    Raises UserError when the file does not list the image, or has a box that reaches out of it by more than a pixel.
+    Raises UserError when the file does not list the image, says another size of it, or has a box that reaches out of it
+    by more than a pixel.
     """
     if path.name not in table and path.stem in table:
         raise UserError(f"{listed_in}: images: {path.stem} has no suffix; give whole names, such as {path.name}")
     if path.name not in table:
         raise UserError(f"{listed_in}: images: {path.name} is not listed; list it, also without a box, or remove it")
-    return Boxes(*(_clipped(boxes, path, listed_in, size) for boxes in table[path.name]))
+    found = table[path.name]
+    for key, said, real in (("width", found.width, size[1]), ("height", found.height, size[0])):
+        if said and said != real:
+            raise UserError(
+                f"{listed_in}: images: {path.name} has {key} {said}, but the image has {real}, so the boxes were drawn "
+                "for another size; scale both, or put the image there that they were drawn in"
+            )
+    counted, ignored = (_clipped(boxes, path, listed_in, size) for boxes in (found.counted, found.ignored))
+    return found._replace(counted=counted, ignored=ignored)
 
 
 def _clipped(boxes: np.ndarray, path: Path, listed_in: Path, size: tuple[int, int]) -> np.ndarray:

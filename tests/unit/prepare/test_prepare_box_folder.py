@@ -104,6 +104,27 @@ def test_an_image_must_be_listed_once(tmp_path):
     assert "images: l1.png or its id 12 is listed twice" in refused(twice)
 
 
+@pytest.mark.parametrize(("key", "value", "real"), [("width", 40, 20), ("height", 24, 12)])
+def test_boxes_that_were_drawn_for_another_size_are_refused(tmp_path, key, value, real):
+    params, path = write_pets(tmp_path), tmp_path / "labeled" / "annotations.json"
+    content = json.loads(path.read_text())
+    content["images"][1] |= {key: value}
+    path.write_text(json.dumps(content))
+    assert f"images: l1.png has {key} {value}, but the image has {real}, so the boxes were drawn" in refused(params)
+    for unknown in (None, 0):
+        content["images"][1] |= {key: unknown}
+        path.write_text(json.dumps(content))
+        assert len(scan(open_source(params), quarantine=False).records) == 5
+
+
+def test_names_without_an_image_are_counted_in_a_note(tmp_path, capsys):
+    params = write_pets(tmp_path, names=("l0.png", "l1.png", "l2.png", "gone.png"))
+    open_source(params)
+    assert f"annotations.json: 1 of 4 names have no image in {tmp_path / 'labeled/images'}, gone.png first" in (
+        capsys.readouterr().out
+    )
+
+
 def test_a_missing_or_broken_file_is_refused(tmp_path):
     params, path = write_pets(tmp_path), tmp_path / "labeled" / "annotations.json"
     path.write_text("{")

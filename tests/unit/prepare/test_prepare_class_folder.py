@@ -58,3 +58,10 @@ def test_the_kind_of_labels_must_be_known(tmp_path):
 def test_a_class_may_be_called_none(tmp_path):
     params = write_fruit(tmp_path, "l0.png,None\nl1.png,NA\nl2.png,None\n", classes=["nothing", "NA", "None"])
     assert [record.read().class_id for record in open_source(params).records] == [None, None, 2, 1, 2]
+
+
+def test_rows_without_an_image_are_counted_in_a_note(tmp_path, capsys):
+    open_source(write_fruit(tmp_path, "l0.png,pear\nl1.png,7\nl2.png,pear\n"))
+    assert capsys.readouterr().out == ""
+    open_source(write_fruit(tmp_path / "more", "l0.png,7\nl1.png,7\nl2.png,7\nl3.png,7\nl4.png,7\n"))
+    assert "labels.csv: 2 of 5 names have no image in" in capsys.readouterr().out
