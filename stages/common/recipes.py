@@ -1,8 +1,12 @@
 """The names of the recipes: ways to make a training set. `X+real` joins one with the labelled real images."""
 
+from pathlib import Path
 from typing import Literal, get_args
 
+from pydantic import Field, field_validator
+
 from stages.common.errors import UserError
+from stages.common.params import Params, params_file, parse, read_yaml
 
 Recipe = Literal[
     "real",
@@ -23,3 +27,32 @@ def check_recipe(recipe: str) -> None:
     """Raises UserError for a name that no recipe has."""
     if recipe not in RECIPES:
         raise UserError(f"--recipe: no recipe {recipe}; known here: {', '.join(RECIPES)}")
+
+
+class ComparedRecipes(Params):
+    """The keys of the section `evaluate` that name recipes."""
+
+    recipes: tuple[Recipe, ...] = Field(("real", "gan", "gan+real"), min_length=1)
+    """The recipes to compare, in the order of tables and charts; one without models is left out and said to be."""
+    baseline: Recipe = "real"
+    """The recipe that the others have to beat."""
+
+    @field_validator("recipes")
+    @classmethod
+    def _each_once(cls, recipes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(recipes)) < len(recipes):
+            raise ValueError("names a recipe twice")
+        return recipes
+
+
+def check_compared(path: Path | None = None) -> None:
+    """Raises UserError when `evaluate.recipes` or `evaluate.baseline` of params.yaml names no recipe.
+
+    The stages between make what the recipes need, so a wrong name would end a run after hours. Without the file there
+    is nothing to check.
+    """
+    path = path or params_file()
+    section = read_yaml(path).get("evaluate") if path.is_file() else None
+    if isinstance(section, dict):
+        named = {key: value for key, value in section.items() if key in ComparedRecipes.model_fields}
+        parse(ComparedRecipes, named, path, "evaluate")

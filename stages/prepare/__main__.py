@@ -14,6 +14,7 @@ from stages.common.cli import run_stage
 from stages.common.params import SharedParams
 from stages.common.paths import publish
 from stages.common.progress import tracked
+from stages.common.recipes import check_compared
 from stages.common.spec import write_spec
 from stages.common.tracking import Tracker
 from stages.prepare.checks import check_incoming, image_table, set_table
@@ -34,6 +35,7 @@ REPORTS = Path("reports/prepare")
 
 
 def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
+    check_compared()
     source = open_source(params, shared.seed)
     quarantine = params.bad_files == "quarantine"
     require_images_for_classes(params.labeled, len(source.spec.foreground))

@@ -143,13 +143,29 @@ class HeldOut:
     def _values(self) -> np.ndarray:
         return self.thumbnails.astype(np.float32) / 255
 
-    def copies(self, file: str, image: np.ndarray) -> list[Copy]:
-        """What this image (H, W, C) uint8, of the same channels, is a copy of."""
-        digest, seen = digest_of(image), thumbnail(image).astype(np.float32) / 255
-        rms = np.sqrt(np.mean((self._values - seen) ** 2, axis=1)) if self.files else np.zeros(0)
+    @cached_property
+    def _squares(self) -> np.ndarray:
+        return (self._values**2).sum(1)
+
+    def copies(self, file: str, *parts: np.ndarray) -> list[Copy]:
+        """What any of these parts of a file, each (H, W, C) uint8 of the same channels, is a copy of."""
+        if not self.files or not parts:
+            return []
+        exact = np.isin(self.digests, [digest_of(part) for part in parts])
+        rms = self._least_rms(np.stack([thumbnail(part) for part in parts]).astype(np.float32) / 255)
         near = (rms <= self.threshold) & (self.threshold > 0)
-        exact = np.array([digest == other for other in self.digests], bool)
         return [
             Copy(file, self.files[row], self.sets[row], 0.0 if exact[row] else float(rms[row]), bool(exact[row]))
             for row in np.flatnonzero(near | exact)
         ]
+
+    def _least_rms(self, seen: np.ndarray) -> np.ndarray:
+        """(N,) RMS difference from the nearest of the thumbnails seen (P, D); inf where it is beyond the threshold.
+
+        As in `_candidates`, |a|^2 + |b|^2 - 2ab finds what may be near; the differences of these alone are exact.
+        """
+        squares = self._squares[:, None] + (seen**2).sum(1) - 2 * self._values @ seen.T
+        rows, parts = np.nonzero(squares <= (self.threshold**2 + MARGIN) * seen.shape[1])
+        least = np.full(len(self.files), np.inf)
+        np.minimum.at(least, rows, np.sqrt(np.mean((self._values[rows] - seen[parts]) ** 2, axis=1)))
+        return least

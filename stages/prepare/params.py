@@ -114,7 +114,8 @@ class PrepareParams(Params):
     """What an unreadable, wrongly sized or constant image does: stop the stage, or be left out and listed."""
     near_duplicate_rms: float = Field(0.02, ge=0, lt=1)
     """Two images are near copies when their 16 x 16 averages differ by at most this root mean square, as a share of the
-    value range; 0 looks for exact copies alone. Backgrounds that are copies of test or val images are left out."""
+    value range; 0 looks for exact copies alone. Files of backgrounds that show a copy of a test or val image
+    anywhere are left out as a whole."""
     simulator: Literal["auto", "none", "glyphs", "eyes", "unityeyes"] = "auto"
     """What draws the simulated images: glyphs draws digits from fonts, eyes draws eyes with their gaze; unityeyes takes
     images that UnityEyes rendered. auto: glyphs for digits and mnist, the folder's own `simulated/` for folder, when it

@@ -47,7 +47,8 @@ class Record:
     """Where one image is and what its source says about it.
 
     pool: the set that the source puts it in; images of `labeled` may still be split. group: never on two sides of a
-    split. file: what messages and reports call it. read: the pixels; raises UserError.
+    split. file: what messages and reports call it. read: the pixels; raises UserError. parts: images of the same size
+    from all over the file that this one is a part of, so that copies in the rest of it are found.
     """
 
     source_id: str
@@ -55,6 +56,7 @@ class Record:
     group: str
     file: str
     read: Callable[[], Pixels]
+    parts: Callable[[], list[np.ndarray]] | None = None
 
 
 @dataclass(frozen=True)

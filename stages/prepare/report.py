@@ -47,11 +47,9 @@ def duplicates_table(scan: Scan, copies: Copies, splits: dict[str, np.ndarray]) 
 
 
 def with_backgrounds(table: pd.DataFrame, copies: Sequence[Copy]) -> pd.DataFrame:
-    """The table of `duplicates_table` and behind it the backgrounds that were left out."""
+    """The table of `duplicates_table` and behind it the background files that were left out, each as a whole."""
     if not copies:
         return table
-    # Parts of one file may all be the same.
-    copies = list(dict.fromkeys(copies))
     found = pd.DataFrame(
         {
             "kind": ["exact" if copy.exact else "near" for copy in copies],
@@ -60,7 +58,7 @@ def with_backgrounds(table: pd.DataFrame, copies: Sequence[Copy]) -> pd.DataFram
             "first_set": UNUSED,
             "second": [copy.image for copy in copies],
             "second_set": [copy.set for copy in copies],
-            "action": "removed",
+            "action": "whole file removed",
         }
     )
     return pd.concat([table, found], ignore_index=True) if len(table) else found
@@ -69,7 +67,10 @@ def with_backgrounds(table: pd.DataFrame, copies: Sequence[Copy]) -> pd.DataFram
 def print_copies(copies: Sequence[Copy]) -> None:
     """How many files were left out as backgrounds, if any."""
     if files := len({copy.file for copy in copies}):
-        print(f"note: backgrounds of {files} files are copies of test or val images and left out; see duplicates.csv")
+        print(
+            f"note: {files} background file{' shows' if files == 1 else 's show'} copies of test or val images; such a "
+            "file is left out as a whole, with all its parts; see duplicates.csv"
+        )
 
 
 def metrics_of(scan: Scan, duplicates: pd.DataFrame, splits: dict[str, np.ndarray]) -> dict[str, float]:

@@ -43,15 +43,29 @@ def with_colours_spread(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.where((alpha == 0)[:, :, None], image[rows, columns], image)
 
 
-def covering(image: np.ndarray, size: tuple[int, int], random: np.random.Generator | None) -> np.ndarray:
-    """image (h, w, C), not smaller than (H, W), scaled down until it just covers the frame, and cropped to it.
-
-    random: places the crop; None takes the middle.
-    """
+def scaled_to_cover(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """image (h, w, C), not smaller than (H, W), scaled down until it just covers the frame."""
     rows, columns = image.shape[:2]
     scale = max(size[0] / rows, size[1] / columns)
     height, width = max(size[0], round(rows * scale)), max(size[1], round(columns * scale))
-    scaled = resized(Pixels(image), (height, width)).image
-    free = (height - size[0], width - size[1])
+    return resized(Pixels(image), (height, width)).image
+
+
+def part_of(image: np.ndarray, size: tuple[int, int], random: np.random.Generator | None) -> np.ndarray:
+    """The part (H, W, C) of an image that covers the frame; `random` places it, None takes the middle."""
+    free = (image.shape[0] - size[0], image.shape[1] - size[1])
     top, left = (space // 2 if random is None else int(random.integers(space + 1)) for space in free)
-    return scaled[top : top + size[0], left : left + size[1]]
+    return image[top : top + size[0], left : left + size[1]]
+
+
+def parts_along(image: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
+    """Parts (H, W, C) of an image that covers the frame: both ends, the middle, and what lies between.
+
+    They are a 64th of the frame's side apart, or a pixel: a quarter of what one value of a thumbnail covers.
+    """
+    tops, lefts = (_places(image.shape[axis] - size[axis], max(1, size[axis] // 64)) for axis in (0, 1))
+    return [image[top : top + size[0], left : left + size[1]] for top in tops for left in lefts]
+
+
+def _places(free: int, step: int) -> list[int]:
+    return sorted({*range(0, free + 1, step), free // 2, free})

@@ -33,7 +33,9 @@ class Inspection:
         """The cut-outs. Raises UserError, at the end, for a class that none of them shows; without any all is well."""
         seen: set[int | None] = set()
         before = len(self.bad)
-        for record, pixels in self._readable(records, check_foreground, "foreground"):
+        if isinstance(records, Sized):
+            records = tracked(records, "write foregrounds", len(records), "foreground")
+        for record, pixels in self._readable(records, check_foreground):
             seen.add(pixels.class_id)
             yield record, pixels
         for class_id in self.spec.foreground:
@@ -44,16 +46,20 @@ class Inspection:
                 )
 
     def backgrounds(self, records: Iterable[Record]) -> Iterator[Read]:
-        """The backgrounds that are no copies of held-out images."""
-        for record, pixels in self._readable(records, check_size, "background"):
-            if copies := self.held_out.copies(record.file, pixels.image):
+        """The backgrounds, file by file. Of a file that shows a copy of a held-out image anywhere there are none."""
+        files: dict[str, list[Record]] = {}
+        for record in records:
+            files.setdefault(record.file, []).append(record)
+        for file, group in tracked(files.items(), "write backgrounds", len(files), "file"):
+            found = list(self._readable(group, check_size))
+            parts = group[0].parts() if found and group[0].parts else []
+            if copies := self.held_out.copies(file, *(pixels.image for _, pixels in found), *parts):
                 self.copies.extend(copies)
             else:
-                yield record, pixels
+                yield from found
 
-    def _readable(self, records: Iterable[Record], check: Check, unit: str) -> Iterator[Read]:
-        found = tracked(records, f"write {unit}s", len(records), unit) if isinstance(records, Sized) else records
-        for record in found:
+    def _readable(self, records: Iterable[Record], check: Check) -> Iterator[Read]:
+        for record in records:
             try:
                 pixels = record.read()
                 check(record, pixels, self.spec)

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
 from stages.common.errors import UserError
 from stages.common.params import Params, parse
@@ -16,6 +16,13 @@ NAME = "annotations.json"
 TOLERANCE = 1.0  # pixels that a box may reach over the border, for tools round; it is clipped
 
 
+def _four_numbers(found: Any) -> Any:
+    numbers = isinstance(found, list) and all(isinstance(side, int | float) for side in found)
+    if not numbers or len(found) != 4:
+        raise ValueError("needs four numbers: left, top, width, height")
+    return found
+
+
 class Entry(Params):
     """What is read of an entry; its other keys are left alone."""
 
@@ -23,10 +30,12 @@ class Entry(Params):
 
 
 class CocoImage(Entry):
-    """An image that was looked at, whether or not it has a box."""
+    """An image that was looked at, whether or not it has a box. width, height: in pixels, where the file says them."""
 
     id: int
     file_name: str
+    width: int | None = None
+    height: int | None = None
 
 
 class CocoCategory(Entry):
@@ -41,7 +50,7 @@ class CocoBox(Entry):
 
     image_id: int
     category_id: int
-    bbox: tuple[float, float, float, float]
+    bbox: Annotated[tuple[float, float, float, float], BeforeValidator(_four_numbers)]
     iscrowd: int = 0
 
 
@@ -54,10 +63,15 @@ class Coco(Entry):
 
 
 class Boxes(NamedTuple):
-    """(K, 5) float32 left, top, right, bottom in pixels, class id; ignored: (J, 5), those around crowds."""
+    """(K, 5) float32 left, top, right, bottom in pixels, class id; ignored: (J, 5), those around crowds.
+
+    width, height: of the image that they were drawn in, None where nobody says it.
+    """
 
     counted: np.ndarray
     ignored: np.ndarray
+    width: int | None = None
+    height: int | None = None
 
 
 def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, Boxes]:
@@ -73,13 +87,20 @@ def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, Boxes]:
     for number, box in enumerate(found.annotations):
         left, top, width, height = box.bbox
         if box.image_id not in names or box.category_id not in classes:
-            key = "image_id" if box.image_id not in names else "category_id"
-            raise UserError(f"{path}: annotations.{number}.{key}: {getattr(box, key)} is listed nowhere in the file")
+            key, part = ("image_id", "images") if box.image_id not in names else ("category_id", "categories")
+            raise UserError(
+                f"{path}: annotations.{number}.{key}: {getattr(box, key)} is listed nowhere in the file; add it to "
+                f"{part}, or correct or remove the box"
+            )
         if width <= 0 or height <= 0:
             raise UserError(f"{path}: annotations.{number}.bbox: {width:g} x {height:g} pixels is no area; remove it")
         row = (left, top, left + width, top + height, classes[box.category_id])
         rows.setdefault((names[box.image_id], bool(box.iscrowd)), []).append(row)
-    return {name: Boxes(*(_array(rows.get((name, crowd), [])) for crowd in (False, True))) for name in names.values()}
+    found_boxes = {}
+    for image in found.images:
+        counted, ignored = (_array(rows.get((names[image.id], crowd), [])) for crowd in (False, True))
+        found_boxes[names[image.id]] = Boxes(counted, ignored, image.width, image.height)
+    return found_boxes
 
 
 def _array(rows: list[tuple[float, ...]]) -> np.ndarray:
@@ -93,6 +114,10 @@ def _parsed(path: Path) -> Coco:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: no mapping at the top; COCO's has the keys images, annotations and categories, each with a list"
+        )
     return parse(Coco, content, path, "")
 
 
@@ -121,11 +146,22 @@ def _class_ids(found: Coco, spec: DatasetSpec, path: Path) -> dict[int, int]:
 def boxes_of(path: Path, table: Mapping[str, Boxes], listed_in: Path, size: tuple[int, int]) -> Boxes:
     """The boxes of an image of `size` (height, width), clipped to it.
 
-    Raises UserError when the file does not list the image, or has a box that reaches out of it by more than a pixel.
+    Raises UserError when the file does not list the image, says another size of it, or has a box that reaches out of it
+    by more than a pixel.
     """
+    if path.name not in table and path.stem in table:
+        raise UserError(f"{listed_in}: images: {path.stem} has no suffix; give whole names, such as {path.name}")
     if path.name not in table:
         raise UserError(f"{listed_in}: images: {path.name} is not listed; list it, also without a box, or remove it")
-    return Boxes(*(_clipped(boxes, path, listed_in, size) for boxes in table[path.name]))
+    found = table[path.name]
+    for key, said, real in (("width", found.width, size[1]), ("height", found.height, size[0])):
+        if said and said != real:
+            raise UserError(
+                f"{listed_in}: images: {path.name} has {key} {said}, but the image has {real}, so the boxes were drawn "
+                "for another size; scale both, or put the image there that they were drawn in"
+            )
+    counted, ignored = (_clipped(boxes, path, listed_in, size) for boxes in (found.counted, found.ignored))
+    return found._replace(counted=counted, ignored=ignored)
 
 
 def _clipped(boxes: np.ndarray, path: Path, listed_in: Path, size: tuple[int, int]) -> np.ndarray:

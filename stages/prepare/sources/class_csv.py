@@ -7,7 +7,7 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
-from stages.prepare.sources.tables import FILE, read_table
+from stages.prepare.sources.tables import FILE, read_table, refuse_unlisted
 
 CLASS = "class"
 
@@ -30,6 +30,5 @@ def read_classes(path: Path, spec: DatasetSpec) -> Mapping[str, int]:
 
 def class_of(path: Path, table: Mapping[str, int], listed_in: Path) -> int:
     """The class id of an image. Raises UserError when the table does not list it."""
-    if path.name not in table:
-        raise UserError(f"{listed_in}: {path.name} is not listed; add its class or remove the image")
+    refuse_unlisted(path, table, listed_in, "class")
     return table[path.name]

@@ -1,6 +1,7 @@
 """A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and their labels: masks/,
 annotations.json or labels.csv where pixels, boxes or images have classes, labels.csv where there is a gaze."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from stages.prepare.sources.gaze_csv import gaze_of, read_gaze
 from stages.prepare.sources.tables import NAME
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+FOLDERS = ("unlabeled", "labeled", "test", "val", "simulated", "foregrounds", "backgrounds")
 
 
 def read_source(params: PrepareParams) -> Source:
@@ -30,6 +32,7 @@ def read_source(params: PrepareParams) -> Source:
         raise UserError(f"prepare.path: {found}; source folder needs the one with dataset.yaml")
     described = read_dataset_yaml(root / "dataset.yaml")
     spec = spec_of(described)
+    print_unread(root, params.simulator_path)
     records = pool_records(root / "unlabeled", "unlabeled", described, params)
     for pool in ("labeled", "test", "val"):
         if (pool == "labeled" and spec.classes) or (root / pool).is_dir():
@@ -49,6 +52,19 @@ def read_source(params: PrepareParams) -> Source:
     return Source(spec, records, simulated)
 
 
+def print_unread(root: Path, simulator: Path | None = None) -> None:
+    """A note for each sub-folder that is no part of the layout, for one with a misspelt name would be missed silently.
+
+    simulator: a folder that is read for another reason.
+    """
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        elsewhere = simulator is not None and simulator.resolve().is_relative_to(folder.resolve())
+        if folder.name not in FOLDERS and not elsewhere:
+            close = difflib.get_close_matches(folder.name.lower(), FOLDERS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"read are {', '.join(FOLDERS)}"
+            print(f"note: {folder} is not read; {hint}")
+
+
 def simulated_records(root: Path, described: DatasetYaml, params: PrepareParams) -> list[Record]:
     """Records of `simulated/`, laid out like `labeled/`, at most as many as asked for; none without that folder."""
     if not (root / "simulated").is_dir():
@@ -59,7 +75,7 @@ def simulated_records(root: Path, described: DatasetYaml, params: PrepareParams)
 def pool_records(folder: Path, pool: str, described: DatasetYaml, params: PrepareParams) -> list[Record]:
     """Records of the images in one folder; all but those of `unlabeled` with their labels beside it."""
     images = image_files(folder)
-    labels = None if pool == "unlabeled" else Labels.beside(folder, described, {path.stem for path in images})
+    labels = None if pool == "unlabeled" else Labels.beside(folder, described, {path.name for path in images})
     spec = spec_of(described)
     return [
         Record(
@@ -85,19 +101,21 @@ class Labels:
     pool: Path
 
     @classmethod
-    def beside(cls, images: Path, described: DatasetYaml, stems: set[str]) -> "Labels":
-        """The labels beside a folder `images/`. Raises UserError for a mask without an image or an unreadable table."""
+    def beside(cls, images: Path, described: DatasetYaml, names: set[str]) -> "Labels":
+        """The labels beside a folder `images/` with files of these names.
+
+        Raises UserError for a mask without an image or an unreadable table.
+        """
         pool, kind, spec = images.parent, described.labels, spec_of(described)
         masks = pool / "masks" if described.classes and kind == "masks" else None
         if masks is not None:
-            _refuse_orphans(masks, stems)
-        return cls(
-            masks,
-            read_gaze(pool / NAME, described.gaze) if described.gaze else None,
-            read_classes(pool / NAME, spec) if kind == "image" else None,
-            box_json.read_boxes(pool / box_json.NAME, spec) if kind == "boxes" else None,
-            pool,
-        )
+            _refuse_orphans(masks, {Path(name).stem for name in names})
+        gaze = read_gaze(pool / NAME, described.gaze) if described.gaze else None
+        classes = read_classes(pool / NAME, spec) if kind == "image" else None
+        boxes = box_json.read_boxes(pool / box_json.NAME, spec) if kind == "boxes" else None
+        _print_orphans(pool / NAME, [*(gaze or classes or [])], names)
+        _print_orphans(pool / box_json.NAME, [*(boxes or [])], names)
+        return cls(masks, gaze, classes, boxes, pool)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -118,6 +136,12 @@ def _refuse_orphans(masks: Path, stems: set[str]) -> None:
     for path in sorted(masks.glob("*.png")):
         if path.stem not in stems:
             raise UserError(f"{path}: no image of that name in {masks.parent / 'images'}; add it or remove the mask")
+
+
+def _print_orphans(table: Path, listed: list[str], names: set[str]) -> None:
+    if lost := [name for name in listed if name not in names]:
+        images = table.parent / "images"
+        print(f"note: {table}: {len(lost)} of {len(listed)} names have no image in {images}, {lost[0]} first; not read")
 
 
 def read_labelled(path: Path, labels: Labels | None, spec: DatasetSpec, any_size: bool) -> Pixels:

@@ -6,28 +6,28 @@ foregrounds/labels.csv (columns file, class) says, or the only foreground class 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import ImageOps
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.compositing_params import BackgroundParams
-from stages.prepare.cutouts.canvas import covering, on_canvas
+from stages.prepare.cutouts.canvas import on_canvas, part_of, parts_along, scaled_to_cover
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import open_image, read_image
 from stages.prepare.records import BadFileError, Pixels, Record, Source
+from stages.prepare.sources.class_csv import CLASS
+from stages.prepare.sources.tables import FILE, NAME, read_table, refuse_unlisted
 
-LABELS = "labels.csv"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def foreground_files(folder: Path, spec: DatasetSpec, largest: float) -> list[Record]:
     """A record a cut-out, at the size of the data set. Raises UserError for a class that is missing or unknown."""
-    table = read_classes(folder / LABELS) if (folder / LABELS).is_file() else None
+    table = read_classes(folder / NAME) if (folder / NAME).is_file() else None
     paths = sorted(path for path in [*folder.glob("*"), *folder.glob("*/*")] if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise UserError(f"{folder}: no .png images; put the cut-outs there, each in a folder named after its class")
@@ -41,34 +41,26 @@ def _foreground(path: Path, folder: Path, class_id: int, spec: DatasetSpec, larg
 
 
 def read_classes(path: Path) -> Mapping[str, str]:
-    """File name -> class name. Raises UserError when the table is unreadable, lacks a column or names a file twice."""
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())})") from error
-    for column in ("file", "class"):
-        if column not in table:
-            raise UserError(f"{path}: no column {column}; it has {', '.join(map(str, table.columns))}")
-    files = table["file"].astype(str)
-    if files.duplicated().any():
-        raise UserError(f"{path}: {files[files.duplicated()].iloc[0]} is listed twice")
-    return dict(zip(files, table["class"].astype(str), strict=True))
+    """File name -> class name. Raises UserError as `read_table`, and for a row without a class."""
+    table = read_table(path, (CLASS,), "list the classes of the cut-outs there")
+    empty = table[CLASS].isna()
+    if empty.any():
+        raise UserError(f"{path}: {table[FILE][empty].iloc[0]} has no class; write it beside the name")
+    return dict(zip(table[FILE], table[CLASS].astype(str), strict=True))
 
 
 def class_of(path: Path, folder: Path, table: Mapping[str, str] | None, spec: DatasetSpec) -> int:
     """The class id of a cut-out. Raises UserError when nothing says it, or it is no foreground class."""
     names = spec.classes[1:]
-    inside = path.relative_to(folder).as_posix()
     if path.parent != folder:
         name, said_by = path.parent.name, str(path.parent)
     elif table is not None:
-        if inside not in table:
-            raise UserError(f"{folder / LABELS}: {inside} is not listed; add its class, or remove the image")
-        name, said_by = table[inside], f"{folder / LABELS}: {inside}"
+        refuse_unlisted(path, table, folder / NAME, "class")
+        name, said_by = table[path.name], f"{folder / NAME}: {path.name}"
     elif len(names) == 1:
         return 1
     else:
-        raise UserError(f"{path}: nothing says its class; move it to {folder}/<class>/, or list it in {LABELS} there")
+        raise UserError(f"{path}: nothing says its class; move it to {folder}/<class>/, or list it in {NAME} there")
     if name not in names:
         raise UserError(f"{said_by}: no class {name}; the foreground classes of dataset.yaml are {', '.join(names)}")
     return spec.classes.index(name)
@@ -109,7 +101,8 @@ def background_parts(paths: list[Path], spec: DatasetSpec, wanted: BackgroundPar
         path = paths[number % len(paths)]
         name = path.stem if count <= len(paths) else f"{path.stem}-{number // len(paths)}"
         read = partial(read_background, path, spec, None if wanted.crop == "middle" else (seed, number))
-        records.append(Record(name, "backgrounds", f"backgrounds/{path.stem}", str(path), read))
+        parts = partial(background_parts_along, path, spec)
+        records.append(Record(name, "backgrounds", f"backgrounds/{path.stem}", str(path), read, parts))
     return records
 
 
@@ -118,13 +111,28 @@ def read_background(path: Path, spec: DatasetSpec, place: tuple[int, int] | None
 
     Raises BadFileError when it is unreadable or smaller than the frame, and so than what is pasted on it may be.
     """
+    random = None if place is None else np.random.default_rng([place[0], *b"backgrounds", place[1]])
+    return Pixels(part_of(_covering(path, spec), spec.size, random))
+
+
+def background_parts_along(path: Path, spec: DatasetSpec) -> list[np.ndarray]:
+    """Parts of an image from all over it, at the size of the data set. Raises BadFileError as `read_background`."""
+    return parts_along(_covering(path, spec), spec.size)
+
+
+def _covering(path: Path, spec: DatasetSpec) -> np.ndarray:
+    return _read_covering(path, spec, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+# The parts of a file are asked for one after the other.
+@lru_cache(maxsize=1)
+def _read_covering(path: Path, spec: DatasetSpec, changed: int) -> np.ndarray:
     image = read_image(path, spec, any_size=True)
     height, width = spec.size
     if image.shape[0] < height or image.shape[1] < width:
         found = f"{image.shape[0]} x {image.shape[1]} pixels (height x width)"
         raise BadFileError(str(path), f"{found}, smaller than the frame, {height} x {width}; take a larger image")
-    random = None if place is None else np.random.default_rng([place[0], *b"backgrounds", place[1]])
-    return Pixels(covering(image, spec.size, random))
+    return scaled_to_cover(image, spec.size)
 
 
 def with_cutouts(source: Source, params: PrepareParams, seed: int) -> Source:
@@ -133,6 +141,8 @@ def with_cutouts(source: Source, params: PrepareParams, seed: int) -> Source:
     root, spec = params.path, source.spec
     assert root is not None
     foregrounds, backgrounds = source.foregrounds, source.backgrounds
+    if params.backgrounds.path is not None:
+        print(f"note: prepare.backgrounds.path is not read for source folder; put the images in {root / 'backgrounds'}")
     if _wanted(params.foregrounds.source, root / "foregrounds"):
         foregrounds = foreground_files(root / "foregrounds", spec, params.foregrounds.largest)
     if _wanted(params.backgrounds.source, root / "backgrounds"):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.common.errors import UserError
 from stages.prepare.sources.dataset_yaml import GazeFormat
-from stages.prepare.sources.tables import FILE, read_table
+from stages.prepare.sources.tables import FILE, read_table, refuse_unlisted
 
 
 def read_gaze(path: Path, described: GazeFormat) -> Mapping[str, np.ndarray]:
@@ -45,6 +45,5 @@ def _refuse_strange(path: Path, files: pd.Series, angles: np.ndarray, described:
 
 def gaze_of(path: Path, table: Mapping[str, np.ndarray], listed_in: Path) -> np.ndarray:
     """The gaze of an image. Raises UserError when the table does not list it."""
-    if path.name not in table:
-        raise UserError(f"{listed_in}: {path.name} is not listed; add its gaze or remove the image")
+    refuse_unlisted(path, table, listed_in, "gaze")
     return table[path.name]

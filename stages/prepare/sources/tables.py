@@ -1,6 +1,6 @@
 """labels.csv beside images/: a row an image, found by its file name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,10 +26,25 @@ def read_table(path: Path, columns: Sequence[str], why: str) -> pd.DataFrame:
         )
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable table ({' '.join(str(error).split())})") from error
-    for column in (FILE, *columns):
-        if column not in table:
-            raise UserError(f"{path}: no column {column}; it has {', '.join(map(str, table.columns))}")
+    _refuse_missing((FILE, *columns), [str(column) for column in table.columns], path)
     files = table[FILE].astype(str)
     if files.duplicated().any():
-        raise UserError(f"{path}: {files[files.duplicated()].iloc[0]} is listed twice")
+        raise UserError(f"{path}: {files[files.duplicated()].iloc[0]} is listed twice; remove one of its rows")
     return table.assign(**{FILE: files})
+
+
+def _refuse_missing(wanted: Sequence[str], found: Sequence[str], path: Path) -> None:
+    for column in wanted:
+        if column not in found and any(";" in name for name in found):
+            raise UserError(f"{path}: its columns are separated with semicolons; separate them with commas")
+        if column not in found:
+            raise UserError(f"{path}: no column {column}; it has {', '.join(found)}")
+
+
+def refuse_unlisted(image: Path, listed: Collection[str], listed_in: Path, kind: str) -> None:
+    """Raises UserError when the names listed lack that of an image; `kind` says what is listed of it."""
+    if image.name in listed:
+        return
+    if image.stem in listed:
+        raise UserError(f"{listed_in}: {image.stem} has no suffix; give whole names, such as {image.name}")
+    raise UserError(f"{listed_in}: {image.name} is not listed; add its {kind} or remove the image")

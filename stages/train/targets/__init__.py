@@ -34,15 +34,37 @@ TARGETS: dict[str, type[Target]] = {
     )
 }
 OF_LABELS = {"image": ClassifierTarget.name, "boxes": SmallSSDTarget.name}
+OF_CLASSES = {"masks": "segmentation", "boxes": "detection", "image": "classification"}
 DEEPLAB_FROM = 128
 
 
 def make_target(spec: DatasetSpec, params: TrainParams) -> Target:
-    """The target that `train.target` names, or that suits the data. Raises UserError for an unknown name."""
+    """The target that `train.target` names, or that suits the data.
+
+    Raises UserError for an unknown name, and for a target that learns from labels which the data does not have.
+    """
     name = suited(spec) if params.target == "auto" else params.target
     if name not in TARGETS:
         raise UserError(f"params.yaml: train.target: {name} is not a target; choose auto or {' or '.join(TARGETS)}")
+    _refuse_unfit(name, spec)
     return TARGETS[name](spec, params)
+
+
+def _refuse_unfit(name: str, spec: DatasetSpec) -> None:
+    tasks = tasks_of(spec)
+    if TARGETS[name].task not in tasks:
+        fitting = [target.name for target in TARGETS.values() if target.task in tasks]
+        raise UserError(
+            f"params.yaml: train.target: {name} learns {TARGETS[name].task}, but {spec.name} has "
+            f"{' and '.join(tasks.values()) or 'no labels'}; choose auto{''.join(f' or {one}' for one in fitting)}"
+        )
+
+
+def tasks_of(spec: DatasetSpec) -> dict[str, str]:
+    """What can be learnt from the labels of a data set: {task: the labels as dataset.yaml calls them}."""
+    found = {OF_CLASSES[spec.labels]: f"labels: {spec.labels}"} if spec.classes else {}
+    found |= {"keypoints": "keypoints"} if spec.keypoints else {}
+    return found | ({"gaze": "gaze"} if spec.gaze else {})
 
 
 def suited(spec: DatasetSpec) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.recipes import RECIPES, check_recipe
+from stages.common.recipes import RECIPES, check_compared, check_recipe
 
 
 def test_unknown_recipes_are_refused_in_one_sentence():
@@ -14,3 +14,28 @@ def test_every_known_recipe_passes():
     assert {"real", "gan", "gan+real", "simulated", "refined", "refined+real"} <= set(RECIPES)
     for name in RECIPES:
         check_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("{recipes: [real, composit]}", r"evaluate\.recipes\.1: input should be 'real', .* \(found 'composit'\)$"),
+        ("{baseline: rael}", r"evaluate\.baseline: input should be 'real', .* \(found 'rael'\)$"),
+        ("{recipes: [real, gan, real]}", r"evaluate\.recipes: names a recipe twice"),
+        ("{recipes: []}", r"evaluate\.recipes: "),
+    ],
+)
+def test_a_wrong_recipe_to_compare_is_refused_by_its_key(tmp_path, section, words):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"evaluate: {section}\n")
+    with pytest.raises(UserError, match=words) as error:
+        check_compared(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("section", ["{recipes: [real, composite+real], baseline: gan, batch: 8}", "null", "{}"])
+def test_right_recipes_to_compare_and_none_at_all_pass(tmp_path, section):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"evaluate: {section}\n")
+    check_compared(path)
+    check_compared(tmp_path / "elsewhere.yaml")

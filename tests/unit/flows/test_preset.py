@@ -8,8 +8,10 @@ import yaml
 from flows.overlay import apply_overlay, check_overlay, described, merged, preset_path, setting, with_absolute_path
 from flows.scratch import copy_project, start_repository
 from stages.common.errors import UserError
+from stages.common.params import read_yaml
 from stages.common.tracking import git_tags
 
+PRESETS = Path(__file__).resolve().parents[3] / "presets"
 PARAMS = """\
 # Every knob.
 seed: 0  # of all random choices
@@ -165,3 +167,10 @@ def test_the_command_says_a_mistake_in_one_sentence_and_ends_with_2(project):
     assert done.stderr.startswith("error: --set: toy.step is not a known key")
     assert (project / "params.yaml").read_text() == PARAMS
     assert preset(project, "--list").stdout == "smoke  Small.\n"
+
+
+def test_every_section_that_one_smoke_preset_makes_tiny_is_tiny_in_the_other():
+    smoke, folder = (read_yaml(PRESETS / f"{name}.yaml") for name in ("smoke", "folder-smoke"))
+    assert set(smoke) <= set(folder)
+    assert all(folder["compose"][key] == value for key, value in smoke["compose"].items())
+    assert folder["compose"]["context"]["steps"] == 10

@@ -75,10 +75,14 @@ def test_boxes_around_crowds_are_ignored(tmp_path):
             changed(bbox=[18, 8, 8, 4]),
             "l1.png: the box from 18, 8 to 26, 12 reaches out of the image of 20 x 12 pixels",
         ),
-        (changed(bbox=[8, 8, 4]), "annotations.2.bbox.3: field required"),
-        (changed(bbox=[8, 8, "x", 4]), "annotations.2.bbox.2: input should be a valid number"),
-        (changed(image_id=99), "annotations.2.image_id: 99 is listed nowhere in the file"),
-        (changed(category_id=99), "annotations.2.category_id: 99 is listed nowhere in the file"),
+        (changed(bbox=[8, 8, 4]), "annotations.2.bbox: needs four numbers: left, top, width, height (found [8, 8, 4])"),
+        (changed(bbox=[8, 8, "x", 4]), "annotations.2.bbox: needs four numbers: left, top, width, height"),
+        (changed(bbox=[8, 8, 4, 4, 4]), "annotations.2.bbox: needs four numbers: left, top, width, height"),
+        (
+            changed(image_id=99),
+            "annotations.2.image_id: 99 is listed nowhere in the file; add it to images, or correct or remove the box",
+        ),
+        (changed(category_id=99), "annotations.2.category_id: 99 is listed nowhere in the file; add it to categories"),
     ],
 )
 def test_a_wrong_box_is_refused_in_a_sentence(tmp_path, boxes, sentence):
@@ -94,14 +98,41 @@ def test_an_image_must_be_listed_once(tmp_path):
     assert refused(write_pets(tmp_path / "a", names=("l0.png", "l1.png"))).endswith(
         "images: l2.png is not listed; list it, also without a box, or remove it"
     )
+    bare = write_pets(tmp_path / "c", names=("l0", "l1", "l2"))
+    assert refused(bare).endswith("images: l0 has no suffix; give whole names, such as l0.png")
     twice = write_pets(tmp_path / "b", names=("l0.png", "l1.png", "l1.png"))
     assert "images: l1.png or its id 12 is listed twice" in refused(twice)
+
+
+@pytest.mark.parametrize(("key", "value", "real"), [("width", 40, 20), ("height", 24, 12)])
+def test_boxes_that_were_drawn_for_another_size_are_refused(tmp_path, key, value, real):
+    params, path = write_pets(tmp_path), tmp_path / "labeled" / "annotations.json"
+    content = json.loads(path.read_text())
+    content["images"][1] |= {key: value}
+    path.write_text(json.dumps(content))
+    assert f"images: l1.png has {key} {value}, but the image has {real}, so the boxes were drawn" in refused(params)
+    for unknown in (None, 0):
+        content["images"][1] |= {key: unknown}
+        path.write_text(json.dumps(content))
+        assert len(scan(open_source(params), quarantine=False).records) == 5
+
+
+def test_names_without_an_image_are_counted_in_a_note(tmp_path, capsys):
+    params = write_pets(tmp_path, names=("l0.png", "l1.png", "l2.png", "gone.png"))
+    open_source(params)
+    assert f"annotations.json: 1 of 4 names have no image in {tmp_path / 'labeled/images'}, gone.png first" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_missing_or_broken_file_is_refused(tmp_path):
     params, path = write_pets(tmp_path), tmp_path / "labeled" / "annotations.json"
     path.write_text("{")
     assert refused(params).startswith(f"{path}: not valid JSON (")
+    path.write_text("[]")
+    assert refused(params) == (
+        f"{path}: no mapping at the top; COCO's has the keys images, annotations and categories, each with a list"
+    )
     path.unlink()
     assert refused(params).startswith(f"{path}: no such file; dataset.yaml says labels: boxes")
 

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from stages.prepare.cropping import Box
-from stages.prepare.cutouts.canvas import covering, on_canvas, solid_box, with_colours_spread
+from stages.prepare.cutouts.canvas import (
+    on_canvas,
+    part_of,
+    parts_along,
+    scaled_to_cover,
+    solid_box,
+    with_colours_spread,
+)
 from stages.prepare.reading import resized
 from stages.prepare.records import Pixels
 
@@ -68,10 +75,20 @@ def test_boxes_are_resized_with_their_image():
 
 def test_a_background_covers_the_frame_and_is_cropped_in_the_middle_or_anywhere():
     image = np.broadcast_to(np.arange(60, dtype=np.uint8)[None, :, None], (20, 60, 1)).copy()
-    middle = covering(image, (20, 20), None)
+    middle = part_of(image, (20, 20), None)
     assert middle.shape == (20, 20, 1)
     assert middle[0, :, 0].tolist() == list(range(20, 40))
-    starts = {int(covering(image, (20, 20), np.random.default_rng(seed))[0, 0, 0]) for seed in range(40)}
+    starts = {int(part_of(image, (20, 20), np.random.default_rng(seed))[0, 0, 0]) for seed in range(40)}
     assert min(starts) < 10
     assert max(starts) > 30
-    assert covering(image, (10, 15), None).shape == (10, 15, 1)
+    assert scaled_to_cover(image, (10, 15)).shape == (10, 30, 1)
+
+
+def test_fixed_parts_lie_all_along_the_free_direction_with_both_ends_and_the_middle():
+    image = np.broadcast_to(np.arange(60, dtype=np.uint8)[None, :, None], (20, 60, 1)).copy()
+    assert [int(part[0, 0, 0]) for part in parts_along(image, (20, 20))] == list(range(41))
+    wide = np.broadcast_to(np.arange(205, dtype=np.uint8)[None, :, None], (128, 205, 1)).copy()
+    starts = [int(part[0, 0, 0]) for part in parts_along(wide, (128, 128))]
+    assert {0, 38, 77} <= set(starts)
+    assert np.diff(starts).max() == 2
+    assert [part.shape for part in parts_along(wide, (128, 205))] == [(128, 205, 1)]

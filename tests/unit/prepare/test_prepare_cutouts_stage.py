@@ -106,7 +106,7 @@ def test_backgrounds_that_are_held_out_images_are_left_out_and_listed(root):
     assert [Path(file).name for file in table["second"]] == ["t1.png", "v0.png"]
     assert table["second_set"].tolist() == ["test", "val"]
     assert set(table["first_set"]) == {"left out"}
-    assert set(table["action"]) == {"removed"}
+    assert set(table["action"]) == {"whole file removed"}
 
 
 def test_without_near_duplicates_only_exact_copies_are_left_out(root):
@@ -120,6 +120,33 @@ def test_parts_of_one_file_that_are_all_the_same_are_listed_once(root):
     (root / "backgrounds/same.png").write_bytes((root / "test/images/t1.png").read_bytes())
     assert prepare(root, backgrounds={"count": 8})["prepare/backgrounds"] == 6
     assert len(pd.read_csv(DUPLICATES)) == 1
+
+
+@pytest.mark.parametrize("crop", ["random", "middle"])
+def test_a_wide_file_with_a_held_out_image_anywhere_in_it_is_left_out_as_a_whole(root, capsys, crop):
+    noise = np.random.default_rng(5).integers(0, 256, (24, 82)).astype(np.uint8)
+    Image.fromarray(noise).save(root / "backgrounds/clean.png")
+    noise[:, 7:39] = np.asarray(Image.open(root / "test/images/t1.png"))
+    Image.fromarray(noise).save(root / "backgrounds/leak.png")
+    metrics = prepare(root, backgrounds={"count": 10, "crop": crop})
+    names = {name.partition("-")[0] for name in read_set(GROUNDS).index["source_id"]}
+    assert names == {"b0", "b1", "b2", "clean"}
+    assert metrics["prepare/backgrounds"] == (8 if crop == "random" else 4)
+    pair = pd.read_csv(DUPLICATES).iloc[0]
+    assert (Path(pair["first"]).name, Path(pair["second"]).name, pair["kind"]) == ("leak.png", "t1.png", "exact")
+    assert "note: 1 background file shows copies of test or val images" in capsys.readouterr().out
+
+
+def test_parts_of_one_file_are_read_from_disk_once(root, monkeypatch):
+    opened, real = Counter(), Image.open
+
+    def counting(path, *rest):
+        opened[str(path)] += 1
+        return real(path, *rest)
+
+    monkeypatch.setattr(Image, "open", counting)
+    assert prepare(root, backgrounds={"count": 9})["prepare/backgrounds"] == 9
+    assert [opened[str(path)] for path in sorted((root / "backgrounds").iterdir())] == [1] * 3
 
 
 def test_copies_of_held_out_images_by_hand():

@@ -8,6 +8,7 @@ from stages.common.errors import UserError
 from stages.prepare.params import PrepareParams
 from stages.prepare.scan import CONSTANT, scan
 from stages.prepare.sources import open_source
+from stages.prepare.sources.folder import print_unread
 
 CLASSES = ["background", "red", "green", "blue"]
 
@@ -222,3 +223,25 @@ def test_a_photo_lies_as_its_exif_note_says(tmp_path):
     assert image.shape == (12, 20, 3)
     assert image[0].mean() < 20
     assert image[-1].mean() > 200
+
+
+def test_a_sub_folder_that_nobody_reads_is_named_with_the_nearest_known_one(tmp_path, capsys):
+    params = write_tree(tmp_path)
+    for name in ("foreground", "tests", "simulation", "unlabelled", "xyz", ".git", "backgrounds"):
+        (tmp_path / name).mkdir()
+    open_source(params.model_copy(update={"backgrounds": params.backgrounds.model_copy(update={"source": "none"})}))
+    notes = capsys.readouterr().out.splitlines()
+    assert notes == [
+        f"note: {tmp_path / 'foreground'} is not read; did you mean foregrounds?",
+        f"note: {tmp_path / 'simulation'} is not read; did you mean simulated?",
+        f"note: {tmp_path / 'tests'} is not read; did you mean test?",
+        f"note: {tmp_path / 'unlabelled'} is not read; did you mean unlabeled?",
+        f"note: {tmp_path / 'xyz'} is not read; read are unlabeled, labeled, test, val, simulated, foregrounds, "
+        "backgrounds",
+    ]
+
+
+def test_a_folder_that_the_simulator_reads_is_not_named(tmp_path, capsys):
+    (tmp_path / "drawn" / "eyes").mkdir(parents=True)
+    print_unread(tmp_path, tmp_path / "drawn" / "eyes")
+    assert capsys.readouterr().out == ""

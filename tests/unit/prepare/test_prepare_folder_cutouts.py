@@ -136,10 +136,10 @@ def test_backgrounds_take_turns_until_there_are_enough(root):
     for name in ("a", "b"):
         save(root / f"backgrounds/{name}.png", np.random.default_rng(0).integers(0, 256, (48, 96, 3)).astype(np.uint8))
     found = cut(root, backgrounds={"count": 5}).backgrounds
-    assert [record.source_id for record in found] == ["a-0", "b-0", "a-1", "b-1", "a-2"]
+    assert [record.source_id for record in found] == ["a-0", "a-1", "a-2", "b-0", "b-1"]
     parts = [record.read().image for record in found]
     assert all(part.shape == (*SIZE, 3) for part in parts)
-    assert (parts[0] != parts[2]).any()
+    assert (parts[0] != parts[1]).any()
     assert [r.source_id for r in cut(root, backgrounds={"count": 5, "crop": "middle"}).backgrounds] == ["a", "b"]
     assert [r.source_id for r in cut(root, backgrounds={"count": None}).backgrounds] == ["a", "b"]
 
@@ -169,7 +169,13 @@ def test_every_mistake_is_one_sentence(root):
     (root / "foregrounds/labels.csv").write_text("file,kind\nb.png,cup\n")
     assert "labels.csv: no column class; it has file, kind" in refused(root)
     (root / "foregrounds/labels.csv").write_text("file,class\nb.png,cup\nb.png,pen\n")
-    assert "labels.csv: b.png is listed twice" in refused(root)
+    assert "labels.csv: b.png is listed twice; remove one of its rows" in refused(root)
+    (root / "foregrounds/labels.csv").write_text("file,class\nb.png,\n")
+    assert "labels.csv: b.png has no class; write it beside the name" in refused(root)
+    (root / "foregrounds/labels.csv").write_text("file;class\nb.png;cup\n")
+    assert "labels.csv: its columns are separated with semicolons; separate them with commas" in refused(root)
+    (root / "foregrounds/labels.csv").write_text("file,class\nb,cup\n")
+    assert "labels.csv: b has no suffix; give whole names, such as b.png" in refused(root)
 
 
 def test_bad_cut_outs_and_backgrounds_are_refused_or_left_out(root):
@@ -183,3 +189,11 @@ def test_bad_cut_outs_and_backgrounds_are_refused_or_left_out(root):
     (root / "foregrounds/cup/b.png").unlink()
     save(root / "backgrounds/small.png", np.zeros((24, 31, 3), np.uint8))
     assert "small.png: 24 x 31 pixels (height x width), smaller than the frame, 24 x 32" in refused(root)
+
+
+def test_a_path_of_backgrounds_that_a_folder_does_not_read_is_named(root, capsys):
+    open_source(PrepareParams.model_validate({"source": "folder", "path": root, "backgrounds": {"path": root}}))
+    said = f"note: prepare.backgrounds.path is not read for source folder; put the images in {root / 'backgrounds'}"
+    assert said in capsys.readouterr().out
+    assert cut(root) == Cutouts([], [], [])
+    assert "note" not in capsys.readouterr().out

@@ -59,7 +59,8 @@ def test_eyes_are_drawn_for_a_gaze_alone(tmp_path):
     ("rows", "sentence"),
     [
         ("t0.png,1,2\n", "t1.png is not listed; add its gaze or remove the image"),
-        ("t0.png,1,2\nt0.png,1,2\nt1.png,0,0\n", "t0.png is listed twice"),
+        ("t0.png,1,2\nt0.png,1,2\nt1.png,0,0\n", "t0.png is listed twice; remove one of its rows"),
+        ("t0,1,2\nt1,0,0\n", "t0 has no suffix; give whole names, such as t0.png"),
         ("t0.png,1,up\nt1.png,0,0\n", "t0.png: pitch and yaw must be numbers"),
         ("t0.png,1,2\nt1.png,200,0\n", "t1.png: more than half a turn; is the unit degree in dataset.yaml?"),
     ],

@@ -23,6 +23,34 @@ def test_an_unknown_name_is_refused_in_one_sentence() -> None:
         make_target(tiny_spec(), tiny_params(target="yolo"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "target", "words"),
+    [
+        (
+            {"labels": "boxes"},
+            "unet",
+            "unet learns segmentation, but tiny has labels: boxes; choose auto or ssd_",
+        ),
+        (
+            {"labels": "image"},
+            "ssd300",
+            "ssd300 learns detection, but tiny has labels: image; choose auto or class",
+        ),
+        ({}, "gaze_cnn", "gaze_cnn learns gaze, but tiny has labels: masks; choose auto or unet or deeplabv3"),
+        (
+            {"classes": (), "gaze": True, "keypoints": 3},
+            "unet",
+            "unet learns segmentation, but tiny has keypoints and gaze; choose auto or gaze_cnn or hourglass",
+        ),
+    ],
+)
+def test_a_target_that_learns_from_other_labels_is_refused_in_one_sentence(changes, target, words) -> None:
+    with pytest.raises(UserError) as error:
+        make_target(tiny_spec().model_copy(update=changes), tiny_params(target=target))
+    assert str(error.value).startswith(f"params.yaml: train.target: {words}")
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(("size", "name"), [((32, 32), "unet"), ((127, 300), "unet"), ((128, 128), "deeplabv3")])
 def test_auto_chooses_by_the_size_of_the_images(size: tuple[int, int], name: str) -> None:
     assert make_target(tiny_spec(*size), TrainParams()).name == name
