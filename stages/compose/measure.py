@@ -15,7 +15,7 @@ DRAWS, PAIRS, SPREAD_STREAM = 8, 64, 80
 
 def final_metrics(trainer: Trainer, state: ComposeState) -> dict[str, float]:
     """`compose/hardness_<placer>`: loss of the target held fixed. `compose/spread`: deviation of the placements of one
-    pair over draws of the noise, each parameter in [-1, 1]; evenly drawn ones have about 0.57."""
+    pair over draws of synthesizer and noise, each parameter in [-1, 1]; evenly drawn ones have about 0.57."""
     places = {"learned": place_in_turn(state.snapshots), **trainer.compared}
     found = {f"compose/hardness_{name}": hardness(trainer, state, place) for name, place in places.items()}
     return found | {"compose/spread": spread(trainer, state)}
@@ -23,9 +23,8 @@ def final_metrics(trainer: Trainer, state: ComposeState) -> dict[str, float]:
 
 @torch.no_grad()
 def spread(trainer: Trainer, state: ComposeState) -> float:
-    """Mean deviation of a placement over draws of the noise, of pairs that stay the same."""
+    """Mean deviation of a placement over draws of synthesizer and noise, of pairs that stay the same."""
     pairs: list[tuple[torch.Tensor, Objects]] = []
-
     place = place_in_turn(state.snapshots)
 
     def noted(backgrounds: torch.Tensor, objects: Objects, generator: torch.Generator) -> torch.Tensor:

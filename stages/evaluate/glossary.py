@@ -125,7 +125,7 @@ MEANINGS: dict[str, tuple[str, str, str]] = {
     "compose/spread": (
         "Spread of placements",
         "deviation, ranges are 2 wide",
-        "How differently one object is put on one background by draws of the noise; evenly drawn, it is about 0.57.",
+        "How differently one object is put on one background by the synthesizers and their noise; evenly, about 0.57.",
     ),
     "generate/samples": ("Samples", "count", "Samples in this set, before validation."),
     "generate/real_samples": ("Real samples", "count", "Labelled real images among them."),
