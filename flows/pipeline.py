@@ -4,12 +4,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from flows.environment import set_environment
-from stages.common.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
+from flows.exits import one_sentence
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,13 +27,8 @@ def main(
 
     Exit codes: 0 all up to date, 2 a mistake in the project, 3 a label set failed validation, 1 anything else.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
+    with one_sentence():
         code = run(targets, gpus, timeout, retries)
-    except UserError as error:
-        _leave(f"error: {error}", EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        _leave("interrupted; run the same command to go on", EXIT_INTERRUPTED)
     raise typer.Exit(code)
 
 
@@ -73,15 +68,6 @@ def _start_server() -> None:
         SubprocessASGIServer().start()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _leave(sentence: str, code: int) -> NoReturn:
-    print(sentence, file=sys.stderr, flush=True)
-    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

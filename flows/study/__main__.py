@@ -1,18 +1,17 @@
 """Run a study and write its table and curve: `python -m flows.study NAME`."""
 
-import signal
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from flows.exits import one_sentence
 from flows.overlay import described, listed, preset_path, setting
 from flows.scratch import refuse_file
 from flows.study.description import read_study
 from flows.study.plan import planned
 from flows.study.session import Session
-from stages.common.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
+from stages.common.errors import UserError
 
 STUDIES, COPIES = Path("studies"), Path(".local/studies")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -31,16 +30,11 @@ def main(
     The code of an earlier copy is brought up to that of the project; DVC redoes what depends on it. Exit code 2 for a
     mistake or a failed run; the others are run all the same.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
+    with one_sentence():
         if list_ or name is None:
             print(listed({name: _about(name, comment) for name, comment in described(STUDIES).items()}))
         else:
             study(name, into or COPIES / name, set_ or [], dry_run)
-    except UserError as error:
-        _leave(f"error: {error}", EXIT_USER_ERROR)
-    except KeyboardInterrupt:
-        _leave("interrupted; run the same command to go on", EXIT_INTERRUPTED)
 
 
 def study(name: str, copy: Path, settings: list[str], dry_run: bool) -> None:
@@ -65,15 +59,6 @@ def _about(name: str, comment: str) -> str:
     except UserError as error:
         return f"no study to run: {error}"
     return comment
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _leave(sentence: str, code: int) -> NoReturn:
-    print(sentence, file=sys.stderr, flush=True)
-    raise typer.Exit(code)
 
 
 if __name__ == "__main__":
