@@ -163,7 +163,7 @@ class TrainParams(Params):
     save_every: int = Field(default=200, ge=1)
     """Steps between two savings of the training state, from which a killed run goes on."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 autocast on a GPU that has it, fp32 elsewhere."""
+    """`auto`: bf16 autocast on a GPU or CPU with instructions for it, fp32 elsewhere."""
 
     @model_validator(mode="after")
     def _steps_left_for_made_ones(self) -> "TrainParams":
