@@ -129,12 +129,13 @@ def with_labels(
     side: int,
     boxes: Sequence[np.ndarray] | None = None,
     class_ids: np.ndarray | None = None,
+    depth: np.ndarray | None = None,
 ) -> np.ndarray:
     """Images (N, H, W, C), `enlarged`, with an arrow along the gaze, else a dot a keypoint, else outlined boxes, else
-    a frame for the class of the image, else the classes tinted.
+    a frame for the class of the image, else the classes tinted, else the depth in their place.
 
     masks: (N, H, W) ids. keypoints: (N, K, 3). gaze: (N, 2) pitch and yaw in radians. boxes: N arrays (K, 5).
-    class_ids: (N,). Each may be missing.
+    class_ids: (N,). depth: (N, H, W), 0 = unknown. Each may be missing.
     """
     if gaze is not None:
         return arrows(images, vectors_of(gaze), side)
@@ -144,7 +145,18 @@ def with_labels(
         return outlined(images, boxes, classes, side)
     if class_ids is not None:
         return framed(images, class_ids, classes, side)
+    if depth is not None and masks is None:
+        return enlarged(depth_maps(depth), side)
     return enlarged(images if masks is None else overlay(images, masks, classes), side)
+
+
+def depth_maps(depth: np.ndarray) -> np.ndarray:
+    """Depth (N, H, W), 0 = unknown, to (N, H, W, 3): near yellow, far dark red, unknown grey; each map has a scale of
+    its own."""
+    known = depth > 0
+    far = depth.max(axis=(1, 2), keepdims=True)
+    pictures = heat(np.where(known, 1.15 - depth / np.maximum(far, 1e-12), 0), top=1.15)
+    return np.where(known[..., None], pictures, 96).astype(np.uint8)
 
 
 def heat(values: np.ndarray, top: float | None = None) -> np.ndarray:

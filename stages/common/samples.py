@@ -6,6 +6,7 @@ those that it has: `<key>.mask.png`, `<key>.alpha.png`, `<key>.keypoints.npy`, `
 read the shards.
 """
 
+import io
 import itertools
 import json
 import tarfile
@@ -108,23 +109,24 @@ class SampleSet:
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> list[dict[str, Any]]:
     """Write one shard, the same bytes for the same samples; returns its rows of the index."""
-    from webdataset import TarWriter
-
     rows: list[dict[str, Any]] = []
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as stream, TarWriter(stream, mtime=0) as writer:
+    # Plain tarfile, here and in reading: importing webdataset takes seconds, for it imports torch.
+    with tarfile.open(partial, "w") as archive:
         for sample in samples:
             facts = sample.facts | ({} if sample.class_id is None else {"class_id": sample.class_id})
-            writer.write(_encoded(sample, facts))
+            for extension, content in _encoded(sample, facts).items():
+                member = tarfile.TarInfo(f"{sample.key}.{extension}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
             rows.append({"key": sample.key, "shard": path.name, **facts})
     partial.rename(path)
     return rows
 
 
-def _encoded(sample: Sample, facts: dict[str, Any]) -> dict[str, str | bytes]:
+def _encoded(sample: Sample, facts: dict[str, Any]) -> dict[str, bytes]:
     there = {name: value for name in (*PICTURES, *ARRAYS) if (value := getattr(sample, name)) is not None}
     return {
-        "__key__": sample.key,
         "image.png": encode_png(sample.image),
         **{f"{name}.png": encode_png(value) for name, value in there.items() if name in PICTURES},
         **{f"{name}.npy": encode_array(value) for name, value in there.items() if name in ARRAYS},
@@ -192,7 +194,7 @@ def _shard_samples(shard: Path, keys: set[str] | None) -> Iterator[Sample]:
 
 
 def _records(archive: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Each key with its files by extension. Plain tarfile: WebDataset's reader costs seconds of torch import."""
+    """Each key with its files by extension."""
     for key, members in itertools.groupby(archive, key=lambda member: member.name.partition(".")[0]):
         files = ((member.name.partition(".")[2], archive.extractfile(member)) for member in members)
         yield key, {extension: file.read() for extension, file in files if file is not None}

@@ -5,6 +5,7 @@ A map is a (2, 3) matrix from output to input coordinates, both from -1 to 1 acr
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -73,6 +74,32 @@ def warp_points(points: Tensor, maps: Tensor, size: tuple[int, int]) -> Tensor:
     # A map leads from output to input, and a point of the input is looked for in the output.
     found: Tensor = torch.linalg.solve(maps[:, :, :2], moved.transpose(1, 2)).transpose(1, 2)
     return ((found + 1) * sides - 1) / 2
+
+
+def warp_keypoints(keypoints: Tensor, maps: Tensor, size: tuple[int, int], flip: Sequence[int] = ()) -> Tensor:
+    """Keypoints (N, K, 3), x, y and visibility, of images that were sampled through (N, 2, 3) maps.
+
+    Those that leave the image become unknown (0). Where a map mirrors, each takes the place that `flip` says.
+    """
+    if flip:
+        mirrored = (torch.linalg.det(maps[:, :, :2]) < 0).to(keypoints.device)
+        keypoints = torch.where(mirrored[:, None, None], keypoints[:, list(flip)], keypoints)
+    places = warp_points(keypoints[:, :, :2], maps, size)
+    return torch.cat([places, (keypoints[:, :, 2] * in_frame(places, size))[:, :, None]], dim=2)
+
+
+def warp_depth(depth: Tensor, maps: Tensor) -> Tensor:
+    """Depth (N, H, W), 0 = unknown, of images that were sampled through (N, 2, 3) maps."""
+    return sample_depth(depth, _grid(depth[:, None], maps))
+
+
+def sample_depth(depth: Tensor, grid: Tensor) -> Tensor:
+    """Depth (N, H, W) at places (N, H, W, 2) from -1 to 1: bilinear between known pixels, unknown where these cover
+    less than half of what a pixel takes from."""
+    known = (depth > 0).float()
+    pairs = torch.stack([depth * known, known], dim=1)
+    total, share = F.grid_sample(pairs, grid.to(pairs), "bilinear", PADDING, align_corners=False).unbind(dim=1)
+    return torch.where(share >= 0.5, total / share.clamp(min=0.5), 0.0)
 
 
 def in_frame(points: Tensor, size: tuple[int, int]) -> Tensor:

@@ -17,7 +17,7 @@ def read_composer(foregrounds: Path, backgrounds: Path, params: ComposeParams, d
     cutouts = read_set(foregrounds)
     if cutouts.alpha is None:
         raise UserError(f"{foregrounds}: a cut-out has no opacity; delete the folder and run `dvc repro prepare`")
-    keypoints = None if cutouts.keypoints is None else torch.from_numpy(cutouts.keypoints)
+    labels = (None if label is None else torch.from_numpy(label) for label in (cutouts.keypoints, cutouts.depth))
     class_ids, alpha = torch.tensor(cutouts.require_class_ids()), torch.from_numpy(cutouts.alpha)
-    objects = ObjectBank.of(ImageBank(cutouts.images, device), alpha, class_ids, keypoints)
+    objects = ObjectBank.of(ImageBank(cutouts.images, device), alpha, class_ids, *labels)
     return Composer(objects, ImageBank(read_set(backgrounds).images, device), params)

@@ -28,10 +28,10 @@ def refuse_unfit(spec: DatasetSpec, params: ComposeParams) -> None:
 
 def refuse_target(target: Target) -> None:
     """Raises UserError for a target that composites have no labels for, or that has no loss while it is frozen."""
-    if target.task not in ("segmentation", "detection", "classification", "keypoints"):
+    if target.task not in ("segmentation", "detection", "classification", "keypoints", "depth"):
         raise UserError(
-            f"compose: composites carry masks, boxes, classes or keypoints, but train.target {target.name} learns "
-            f"{target.task}; set prepare.foregrounds.source to none, or train.target to one of the former"
+            f"compose: composites carry masks, boxes, classes, keypoints or depth, but train.target {target.name} "
+            f"learns {target.task}; set prepare.foregrounds.source to none, or train.target to one of the former"
         )
     if not target.loss_while_frozen:
         raise UserError(

@@ -73,9 +73,14 @@ class Composer:
 
 
 def as_samples(canvas: Canvas) -> SampleSet:
-    """The composites as a labelled set: masks, boxes, and of the image class and keypoints of the last object."""
+    """The composites as a labelled set: masks, boxes, depth, and class and keypoints of each image's last object."""
     keys = [f"composite-{row}" for row in range(len(canvas.images))]
     index = pd.DataFrame({"key": keys, "class_id": canvas.class_ids[:, -1].cpu().numpy()})
     boxes = tuple(found.cpu().numpy().astype(np.float32) for found in canvas.boxes())
-    keypoints = None if canvas.keypoints is None else canvas.keypoints[:, -1].detach().cpu().numpy().astype(np.float32)
-    return SampleSet(to_arrays(canvas.images), canvas.masks().cpu().numpy(), index, keypoints, boxes=boxes)
+    keypoints = None if canvas.keypoints is None else _array(canvas.keypoints[:, -1])
+    depth = None if canvas.depth is None else _array(canvas.depth)
+    return SampleSet(to_arrays(canvas.images), canvas.masks().cpu().numpy(), index, keypoints, depth, boxes=boxes)
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy().astype(np.float32)

@@ -25,6 +25,8 @@ def moving_labels(target: Target, canvas: Canvas) -> Tensor:
         return moving_boxes(labels, canvas)
     if target.task == "keypoints" and canvas.keypoints is not None:
         return canvas.keypoints[:, -1]
+    if target.task == "depth" and canvas.depth is not None:
+        return canvas.depth
     return labels
 
 

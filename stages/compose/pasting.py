@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stages.common.tensors import to_arrays, to_images
-from stages.common.warp import in_frame, warp_points
+from stages.common.warp import in_frame, warp_depth, warp_points
 from stages.compose.blending import blend, bordered_each, poisson
 from stages.compose.params import ComposeParams
 from stages.compose.placement import affine_maps, boxes_of, placed_boxes
@@ -21,13 +21,15 @@ FLAT = 16  # of 255: an object whose values differ by no more has no gradients t
 @dataclass(frozen=True)
 class Objects:
     """Cut-outs: images (N, C, H, W) in [-1, 1], alpha (N, H, W) in [0, 1], class_ids (N,) from 1, the boxes (N, 4) of
-    their alpha in pixels, and keypoints (N, K, 3) as in `stages.common.samples`, where there are any."""
+    their alpha in pixels, and keypoints (N, K, 3) and depth (N, H, W) as in `stages.common.samples`, where there are
+    any."""
 
     images: Tensor
     alpha: Tensor
     class_ids: Tensor
     boxes: Tensor
     keypoints: Tensor | None = None
+    depth: Tensor | None = None
 
     @staticmethod
     def of(images: Tensor, alpha: Tensor, class_ids: Tensor, keypoints: Tensor | None = None) -> "Objects":
@@ -39,8 +41,8 @@ class Objects:
 
     def take(self, rows: Tensor) -> "Objects":
         """Some of them, in the order of rows (M,)."""
-        keypoints = None if self.keypoints is None else self.keypoints[rows]
-        return Objects(self.images[rows], self.alpha[rows], self.class_ids[rows], self.boxes[rows], keypoints)
+        keypoints, depth = (None if label is None else label[rows] for label in (self.keypoints, self.depth))
+        return Objects(self.images[rows], self.alpha[rows], self.class_ids[rows], self.boxes[rows], keypoints, depth)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Canvas:
     pasting; 0 = background. areas: (N, K) pixels of each object before others covered it. class_ids: (N, K), 0 where an
     object was left out. keypoints: (N, K, P, 3) of each object, where there are any: visibility 0 (unknown) outside of
     the frame, 1 (hidden) at most where a later object covers them. opacity: (N, H, W) of the last object; placed:
-    (N, 4) the box in pixels that its turned and scaled box takes. Both are differentiable in its placement.
+    (N, 4) the box in pixels that its turned and scaled box takes. Both are differentiable in its placement. depth:
+    (N, H, W) of the objects that have one, 0 = unknown, as where the background is seen.
     """
 
     images: Tensor
@@ -61,6 +64,7 @@ class Canvas:
     keypoints: Tensor | None = None
     opacity: Tensor | None = None
     placed: Tensor | None = None
+    depth: Tensor | None = None
 
     @staticmethod
     def empty(backgrounds: Tensor) -> "Canvas":
@@ -121,7 +125,18 @@ def paste(canvas: Canvas, objects: Objects, placements: Tensor, choices: Tensor,
         _keypoints(canvas.keypoints, objects, placements, seen, params),
         alpha * kept[:, None, None],
         placed_boxes(placements, objects.boxes, (images.shape[2], images.shape[3]), params.placement),
+        _depth(canvas.depth, objects, placements, seen, params),
     )
+
+
+def _depth(
+    before: Tensor | None, objects: Objects, placements: Tensor, seen: Tensor, params: ComposeParams
+) -> Tensor | None:
+    """`before`, and where the objects are seen (N, H, W) their own depth."""
+    if objects.depth is None:
+        return None
+    own = warp_depth(objects.depth, _maps(objects, placements, params))
+    return torch.where(seen, own, torch.zeros_like(own) if before is None else before)
 
 
 def _keypoints(

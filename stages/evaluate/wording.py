@@ -56,6 +56,13 @@ WORDINGS = {
         part_score="PCK",
         failure="find",
     ),
+    "depth": Wording(
+        "Depth of",
+        f"(N, 1, {SIDES}) natural logarithms of the depth, in the unit of the data",
+        tag="depth-estimation",
+        score="mean relative error",
+        explanation="AbsRel is the mean, over all pixels whose depth is known, of the error divided by the true depth.",
+    ),
     "classification": Wording(
         "Classification of",
         "(N, {foreground}) class scores; the highest in column k, counted from 0, means class k + 1",

@@ -87,7 +87,9 @@ def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> 
     order = np.array([position[key] for key in rows["key"]])
     plain = enlarged(found.images, TILE)[order]
     class_ids = found.require_class_ids() if read_spec().labels == "image" else None
-    drawn = with_labels(found.images, found.masks, found.keypoints, found.gaze, classes, TILE, found.boxes, class_ids)
+    drawn = with_labels(
+        found.images, found.masks, found.keypoints, found.gaze, classes, TILE, found.boxes, class_ids, found.depth
+    )
     labelled = drawn[order]
     half = max(1, len(order) // 2)
     lines = [line for part in (slice(0, half), slice(half, 2 * half)) for line in (plain[part], labelled[part])]

@@ -65,14 +65,15 @@ def composites(
 
 
 def labelled_composite(made: SampleSet, row: int, spec: DatasetSpec, number: int, facts: dict[str, object]) -> Sample:
-    """One composite with the labels that the dataset has: masks, boxes, or a class; and keypoints, where cut-outs have
-    them."""
+    """One composite with the labels that the dataset has: masks, boxes, or a class; and keypoints and depth, where
+    cut-outs have them."""
     return Sample(
         f"composite-{number:08d}",
         made.images[row],
-        mask=made.require_masks()[row] if spec.labels == "masks" else None,
+        mask=made.require_masks()[row] if spec.labels == "masks" and spec.classes else None,
         boxes=made.require_boxes()[row] if spec.labels == "boxes" else None,
         class_id=int(made.require_class_ids()[row]) if spec.labels == "image" else None,
         keypoints=made.keypoints[row] if spec.keypoints and made.keypoints is not None else None,
+        depth=made.depth[row] if spec.depth and made.depth is not None else None,
         facts=facts,
     )

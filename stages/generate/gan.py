@@ -43,7 +43,8 @@ def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return None
-    scores, classes = read_scores(work.path, pieces)
+    kind = labeler.head.kind
+    scores, classes = read_scores(work.path, pieces, kind)
     keep = most_certain(scores, params.drop_share, classes if params.drop_within_classes else None)
     facts: dict[str, str | int] = {
         "recipe": "gan",
@@ -52,6 +53,7 @@ def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.
         "labeler": file_digest(ENSEMBLE)[:16],
     }
     with publish(out) as folder:
-        index = write_set(folder, kept_samples(work.path, pieces, keep, params.samples, facts), params.shard_size)
+        samples = kept_samples(work.path, pieces, keep, params.samples, kind, facts)
+        index = write_set(folder, samples, params.shard_size)
     work.clear()
     return index

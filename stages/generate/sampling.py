@@ -17,14 +17,17 @@ from stages.label.heads import image_score
 from stages.label.labelling import LabelGenerator
 from stages.pretrain.generator import Generator
 
+UNLABELLED = {"mask": IGNORE, "depth": 0}  # what a pixel without a label holds
+
 
 @dataclass(frozen=True)
 class Drawn:
-    """A batch: numbers (N,), images (N, H, W, C) uint8, masks (N, H, W) uint8, scores (N,), uncertainty (N, H, W)."""
+    """A batch: numbers (N,), images (N, H, W, C) uint8, N labels as the head gives them, scores (N,), uncertainty
+    (N, H, W)."""
 
     numbers: np.ndarray
     images: np.ndarray
-    masks: np.ndarray
+    labels: np.ndarray
     scores: np.ndarray
     uncertainty: np.ndarray
 
@@ -66,13 +69,13 @@ def draw(labeler: LabelGenerator, source: LatentSource, numbers: range, params: 
         part = range(start, min(start + params.batch, numbers.stop))
         with torch.no_grad():
             images, labels = labeler(source(part))
-            masks = labels.values
-            if params.ignore_above is not None:
-                masks = masks.masked_fill(labels.uncertainty > params.ignore_above, IGNORE)
+            values = labels.values
+            if params.ignore_above is not None and labeler.head.kind in UNLABELLED:
+                values = values.masked_fill(labels.uncertainty > params.ignore_above, UNLABELLED[labeler.head.kind])
             yield Drawn(
                 np.array(part),
                 to_arrays(images),
-                masks.cpu().numpy(),
+                values.cpu().numpy(),
                 image_score(labels.uncertainty, params.score_share).cpu().numpy(),
                 labels.uncertainty.cpu().numpy(),
             )

@@ -5,6 +5,7 @@ Drawing comes first, for the share to drop is known only when all scores are; th
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from stages.generate.params import GenerateParams
 from stages.generate.sampling import Drawn, LatentSource, draw
 from stages.label.labelling import LabelGenerator
 
-FIELDS = ("numbers", "images", "masks", "scores")
+FIELDS = ("numbers", "images", "labels", "scores")
 
 
 def piece_path(folder: Path, piece: int) -> Path:
@@ -54,26 +55,28 @@ def _save_piece(path: Path, batches: list[Drawn]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_scores(folder: Path, pieces: int) -> tuple[np.ndarray, np.ndarray]:
-    """The score and the main class of all samples, by number."""
+def read_scores(folder: Path, pieces: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """The score and the main class of all samples, by number; one class for labels of another `kind` than mask."""
     scores, classes = [], []
     for piece in range(pieces):
         with np.load(piece_path(folder, piece)) as content:
             scores.append(content["scores"])
-            classes += [main_class(mask) for mask in content["masks"]]
+            classes += [main_class(label) if kind == "mask" else 0 for label in content["labels"]]
     return np.concatenate(scores), np.array(classes)
 
 
 def kept_samples(
-    folder: Path, pieces: int, keep: np.ndarray, limit: int, facts: dict[str, str | int]
+    folder: Path, pieces: int, keep: np.ndarray, limit: int, kind: str, facts: dict[str, str | int]
 ) -> Iterator[Sample]:
-    """The kept samples in the order of their numbers, at most `limit`; `facts` go to every row."""
+    """The kept samples in the order of their numbers, at most `limit`, with labels of this kind; `facts` go to every
+    row."""
     written = 0
     for piece in range(pieces):
         with np.load(piece_path(folder, piece)) as content:
-            numbers, images, masks, scores = (content[name] for name in FIELDS)
-        for number, image, mask, score in zip(numbers, images, masks, scores, strict=True):
+            numbers, images, labels, scores = (content[name] for name in FIELDS)
+        for number, image, label, score in zip(numbers, images, labels, scores, strict=True):
             if keep[number] and written < limit:
                 written += 1
                 own = {"source_id": f"latent-{int(number):08d}", "uncertainty": float(score)}
-                yield Sample(f"gan-{int(number):08d}", image, mask, {**facts, **own})
+                made: dict[str, Any] = {kind: label}
+                yield Sample(f"gan-{int(number):08d}", image, facts={**facts, **own}, **made)

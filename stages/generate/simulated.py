@@ -59,7 +59,9 @@ def make_refined_set(out: Path, params: GenerateParams, shared: SharedParams) ->
     device = pick_device(shared.device)
     refiner = load_refiner(require(REFINER, "refine")).to(device)
     drawn = read_set(SIMULATED, limit=params.samples)
-    refined = refine_images(refiner, ImageBank(drawn.images, device), drawn.masks, shared.seed, params.batch)
+    refined = refine_images(
+        refiner, ImageBank(drawn.images, device), drawn.masks, shared.seed, params.batch, drawn.keypoints, drawn.depth
+    )
     digest, moved = file_digest(REFINER)[:16], shift_facts(refined, device, params.batch)
     samples = (
         replace(
@@ -67,6 +69,8 @@ def make_refined_set(out: Path, params: GenerateParams, shared: SharedParams) ->
             key=f"refined-{number:08d}",
             image=refined.images.arrays[number],
             mask=None if refined.masks is None else refined.masks[number],
+            keypoints=None if refined.keypoints is None else refined.keypoints[number],
+            depth=None if refined.depth is None else refined.depth[number],
             facts=_facts("refined", sample.facts["source_id"], digest) | moved[number],
         )
         for number, sample in enumerate(first_samples(SIMULATED, params.samples))

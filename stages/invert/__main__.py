@@ -9,10 +9,11 @@ from torch import Tensor
 
 from stages.common.cli import run_stage
 from stages.common.device import pick_device
+from stages.common.errors import UserError
 from stages.common.params import SharedParams
 from stages.common.paths import publish, require, write_atomically
 from stages.common.progress import Progress
-from stages.common.samples import read_set
+from stages.common.samples import SampleSet, read_set
 from stages.common.tensors import ImageBank, to_images
 from stages.common.tracking import Tracker
 from stages.common.weights import save_weights
@@ -37,8 +38,8 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     critic = load_discriminator(GAN / "discriminator.safetensors").to(device)
     distance = build_perceptual(params.perceptual, critic, params.backbone_weights).to(device)
     labeled = read_set(require(LABELED, "prepare"))
-    images, masks = to_images(labeled.images).to(device), torch.from_numpy(labeled.require_masks()).to(device)
-    views, view_masks, source = make_views(images, masks, params.views.copies, params.views.affine, shared.seed)
+    images, labels = to_images(labeled.images).to(device), dense_labels(labeled)
+    views, view_labels, source = make_views(images, labels, params.views.copies, params.views.affine, shared.seed)
     print(f"invert: {len(labeled)} labelled images in {len(views)} views, on {device}", flush=True)
     weights = Weights(params.optimise.perceptual_weight, params.optimise.pixel_weight, params.optimise.start_weight)
     encoder = train_encoder(generator, distance, weights, params, shared.seed, track).to(device)
@@ -52,13 +53,25 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     with publish(MODELS) as folder:
         save_weights(folder / "encoder.safetensors", encoder.state_dict(), params.model_dump(mode="json"))
     with publish(DATA) as folder:
-        write_views(folder, labeled, views, view_masks, source, result, flagged)
+        write_views(folder, labeled, views, view_labels, source, result, flagged)
     with publish(REPORTS / "pictures") as folder:
         draw_pairs(folder / "pairs.png", generator, views, result, len(labeled))
     metrics = summarise(result, flagged, len(labeled))
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
     track.artifact(REPORTS / "pictures" / "pairs.png", "pictures")
+
+
+def dense_labels(labeled: SampleSet) -> dict[str, Tensor]:
+    """The labels that a label generator can learn, by name. Raises UserError when the set has none of them."""
+    there = {"mask": labeled.masks, "keypoints": labeled.keypoints, "depth": labeled.depth}
+    found = {name: torch.from_numpy(values) for name, values in there.items() if values is not None}
+    if not found:
+        raise UserError(
+            "invert: the labelled images have no masks, keypoints or depth that a label generator could learn; add "
+            "them to labeled/, or take recipes without gan"
+        )
+    return found
 
 
 def train_encoder(

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from stages.common.tensors import to_arrays
 from stages.common.weights import save_weights
 from stages.invert.inversion import Inversion
 from stages.invert.storage import LATENTS
+from stages.invert.views import Labels
 from stages.pretrain.generator import Generator
 from stages.pretrain.pictures import picture_scale
 
@@ -21,17 +21,17 @@ PAIRS = 16
 
 
 def write_views(
-    folder: Path, labeled: SampleSet, views: Tensor, masks: Tensor, source: Tensor, result: Inversion, flagged: Tensor
+    folder: Path, labeled: SampleSet, views: Tensor, labels: Labels, source: Tensor, result: Inversion, flagged: Tensor
 ) -> pd.DataFrame:
-    """A sample set of the views with their errors, and their latents in the same order."""
+    """A sample set of the views with their labels and errors, and their latents in the same order."""
     save_weights(folder / LATENTS, {"ws": result.ws, "start": result.start}, {})
-    return write_set(folder, _samples(labeled, views, masks, source, result, flagged))
+    return write_set(folder, _samples(labeled, views, labels, source, result, flagged))
 
 
 def _samples(
-    labeled: SampleSet, views: Tensor, masks: Tensor, source: Tensor, result: Inversion, flagged: Tensor
+    labeled: SampleSet, views: Tensor, labels: Labels, source: Tensor, result: Inversion, flagged: Tensor
 ) -> Iterator[Sample]:
-    arrays, labels = to_arrays(views), masks.cpu().numpy().astype(np.uint8)
+    arrays, values = to_arrays(views), {name: label.cpu().numpy() for name, label in labels.items()}
     for i, row in enumerate(source.tolist()):
         facts = {
             "source_key": str(labeled.index["key"][row]),
@@ -41,7 +41,7 @@ def _samples(
             "start_error": float(result.start_error[i]),
             "flagged": bool(flagged[i]),
         }
-        yield Sample(f"view-{i:06d}", arrays[i], labels[i], facts)
+        yield Sample(f"view-{i:06d}", arrays[i], facts=facts, **{name: label[i] for name, label in values.items()})
 
 
 @torch.no_grad()

@@ -23,12 +23,12 @@ from stages.common.tracking import Tracker
 from stages.common.weights import save_weights
 from stages.invert.storage import read_inverted
 from stages.label.ensemble import Ensemble
-from stages.label.heads import Head, SegmentationHead
+from stages.label.heads import Head, head_for
 from stages.label.labelling import ensemble_config
 from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank, build_bank
 from stages.label.quality import fold_pools, make_folds, predict_held_out
-from stages.label.results import Inverted, draw_cross_validation, summarise, usable
+from stages.label.results import Inverted, draw_cross_validation, labels_of, summarise, usable
 from stages.label.training import new_ensemble, train_ensemble
 from stages.pretrain.build import load_generator
 from stages.pretrain.generator import Generator
@@ -71,30 +71,31 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
     spec = read_spec()
     generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
     inverted = usable(*read_inverted(require(INVERTED, "invert")), params.drop_flagged)
-    masks = inverted.views.require_masks()
+    head = head_for(spec, params.sigma)
+    labels = labels_of(inverted.views, head)
     check_folds(params.folds, int(inverted.group.max()) + 1)
     bank = build_bank(
         generator,
         inverted.ws,
-        masks,
+        labels,
+        head,
         inverted.group,
         params.pixels_per_image,
         params.balanced_share,
         params.context,
         shared.seed,
     )
-    head = SegmentationHead(len(spec.classes))
     work = WorkFolder("label", work_digest("label", [params, shared.seed], [GENERATOR, INVERTED]))
-    print(f"label: {len(bank.labels)} pixels of {len(masks)} latents, {bank.features.shape[1]} features", flush=True)
+    print(f"label: {len(bank.labels)} pixels of {len(labels)} latents, {bank.features.shape[1]} features", flush=True)
     job = Job(bank, head, params, shared.seed, work, track)
     everything = torch.arange(len(bank.labels), device=bank.labels.device)
     ensemble = job.train("ensemble", params.members, [everything] * params.members)
-    metrics = {"label/pixels": float(len(bank.labels)), "label/latents": float(len(masks))}
+    metrics = {"label/pixels": float(len(bank.labels)), "label/latents": float(len(labels))}
     with publish(REPORTS / "pictures") as folder:
         if params.folds:
             metrics |= cross_validate(job, generator, inverted, spec.classes, folder)
     with publish(MODELS) as folder:
-        config = ensemble_config(ensemble, bank.features.shape[1], params.context)
+        config = ensemble_config(ensemble, head, bank.features.shape[1], params.context)
         save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
         # The ensemble's labels hold for latents near those that this encoder finds, so that the two belong together.
         shutil.copyfile(require(ENCODER, "invert"), folder / "encoder.safetensors")
@@ -133,11 +134,9 @@ def cross_validate(
         job.params.fold_members,
         job.params.context,
     )
-    truth = inverted.views.require_masks()[originals]
-    draw_cross_validation(
-        folder / "cross_validation.png", inverted.views.images[originals], truth, held_out.predictions, len(classes)
-    )
-    return summarise(held_out.predictions, truth, classes)
+    truth, images = labels_of(inverted.views, job.head)[originals], inverted.views.images[originals]
+    draw_cross_validation(folder / "cross_validation.png", images, truth, held_out.predictions, job.head, len(classes))
+    return summarise(held_out.predictions, truth, job.head, classes)
 
 
 if __name__ == "__main__":

@@ -1,47 +1,85 @@
 """What the ensemble's outputs mean. A head is one kind of label; the ensemble and its fast form know nothing of it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stages.common.heatmaps import decode, encode
+from stages.common.spec import DatasetSpec
+
+SEEN = 2.0
+NEAR = 2.0  # deviations of the Gaussian around a keypoint within which a pixel counts as near to it
+
 
 @dataclass(frozen=True)
 class Labels:
-    """values: the label of every pixel (..., H, W). uncertainty: (..., H, W) float32 >= 0."""
+    """values: the labels, in what form the head says. uncertainty: (..., H, W) float32 >= 0."""
 
     values: Tensor
     uncertainty: Tensor
 
 
 class Head(Protocol):
-    """One kind of label: its outputs a pixel, its training loss, and how members are combined.
+    """One kind of label: what members learn of a pixel, their loss, and how what they say becomes a label."""
 
-    Segmentation is one; keypoints (heat maps, L2, mean) and depth (one output, L2, mean) fit the same three members.
-    """
+    kind: ClassVar[str]
+    """The labels, as `stages.common.samples.Sample` calls them: mask, keypoints or depth."""
 
     @property
     def outputs(self) -> int:
         """Numbers a pixel that a member gives."""
         ...
 
+    def config(self) -> dict[str, Any]:
+        """JSON values from which `head_from` makes the head again."""
+        ...
+
+    def strata(self, label: np.ndarray) -> np.ndarray:
+        """(H, W) uint8: what the pixels of an image are balanced over when some are drawn to learn from; 255 = none."""
+        ...
+
+    def targets(self, label: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """What is learnt of flat pixel indices (P,): (P,) or (P, T)."""
+        ...
+
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """(members, B, outputs) and (members, B) targets -> (members,) mean loss of each."""
+        """(members, B, outputs) and (members, B) or (members, B, T) targets -> (members,) mean loss of each."""
         ...
 
     def combine(self, outputs: Tensor) -> Labels:
-        """(members, ..., outputs) -> labels and disagreement of the members, (...) each."""
+        """(members, ..., outputs) -> what the members say together of each pixel, and their disagreement (...)."""
+        ...
+
+    def finish(self, values: Tensor) -> Tensor:
+        """What `combine` says of whole images, (N, H, W) or (N, H, W, T), as their labels."""
         ...
 
 
 @dataclass(frozen=True)
 class SegmentationHead:
-    """One logit a class; cross-entropy; majority vote; Jensen-Shannon divergence between the members."""
+    """One logit a class; cross-entropy; majority vote; Jensen-Shannon divergence between the members. Labels are masks
+    (H, W) uint8."""
 
     outputs: int
+    kind: ClassVar[str] = "mask"
+
+    def config(self) -> dict[str, Any]:
+        """The number of classes."""
+        return {"outputs": self.outputs}
+
+    def strata(self, label: np.ndarray) -> np.ndarray:
+        """The classes."""
+        return label
+
+    def targets(self, label: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """(P,) int64 class ids."""
+        return label.ravel()[pixels].astype(np.int64)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of each member (members,)."""
@@ -49,8 +87,120 @@ class SegmentationHead:
         return flat.view(targets.shape).mean(dim=1)
 
     def combine(self, outputs: Tensor) -> Labels:
-        """Labels uint8, uncertainty in [0, log(members)] nats."""
+        """Class ids uint8, uncertainty in [0, log(members)] nats."""
         return Labels(majority_vote(outputs.argmax(dim=-1), self.outputs), jensen_shannon(outputs))
+
+    def finish(self, values: Tensor) -> Tensor:
+        """The masks as they are."""
+        return values
+
+
+@dataclass(frozen=True)
+class KeypointHead:
+    """One heat map a keypoint, with a Gaussian of height 1; squared error; mean; variance of the members (DatasetGAN,
+    Zhang et al., CVPR 2021). Labels are keypoints (K, 3).
+
+    size: (H, W) of the images. sigma: deviation of the Gaussian in pixels.
+    """
+
+    outputs: int
+    size: tuple[int, int]
+    sigma: float
+    kind: ClassVar[str] = "keypoints"
+
+    def config(self) -> dict[str, Any]:
+        """Number of keypoints, image size and deviation."""
+        return {"outputs": self.outputs, "size": list(self.size), "sigma": self.sigma}
+
+    def strata(self, label: np.ndarray) -> np.ndarray:
+        """1 + number of the keypoint (of many, modulo 254) that a pixel is near to; 0 far from all."""
+        maps = self._maps(label)
+        nearest = maps.argmax(axis=0) % 254 + 1
+        return np.where(maps.max(axis=0) >= math.exp(-(NEAR**2) / 2), nearest, 0).astype(np.uint8)
+
+    def targets(self, label: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """(P, K) float32 values of the heat maps, nan for a keypoint that is unknown."""
+        found = self._maps(label).reshape(len(label), -1)[:, pixels].T.copy()
+        found[:, label[:, 2] == 0] = np.nan
+        return found
+
+    def _maps(self, label: np.ndarray) -> np.ndarray:
+        """(K, H, W); all 0 for a keypoint that is unknown."""
+        maps = encode(torch.from_numpy(label[None, :, :2]).float(), self.size, self.sigma)[0].numpy()
+        return np.where(label[:, 2, None, None] > 0, maps, 0.0).astype(np.float32)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean squared error of each member (members,), of the keypoints that are known."""
+        known = ~targets.isnan()
+        errors = (outputs - targets.nan_to_num()).square() * known
+        return errors.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)
+
+    def combine(self, outputs: Tensor) -> Labels:
+        """Mean heat maps (..., K); the variance between the members, summed over the keypoints."""
+        return Labels(outputs.float().mean(dim=0), outputs.float().var(dim=0, unbiased=False).sum(dim=-1))
+
+    def finish(self, values: Tensor) -> Tensor:
+        """(N, K, 3): the peaks, all seen."""
+        places = decode(values.movedim(3, 1).contiguous())
+        return torch.cat([places, torch.full_like(places[:, :, :1], SEEN)], dim=2)
+
+
+@dataclass(frozen=True)
+class DepthHead:
+    """The logarithm of the depth, by squared error, and a logit that it is known, by cross-entropy; mean and majority;
+    variance of the members. Labels are depth (H, W), 0 = unknown."""
+
+    outputs: int = 2
+    kind: ClassVar[str] = "depth"
+
+    def config(self) -> dict[str, Any]:
+        """Nothing but the number of outputs."""
+        return {"outputs": self.outputs}
+
+    def strata(self, label: np.ndarray) -> np.ndarray:
+        """1 where the depth is known."""
+        return (label > 0).astype(np.uint8)
+
+    def targets(self, label: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """(P,) float32 depth, 0 where it is unknown."""
+        return label.ravel()[pixels].astype(np.float32)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Of each member (members,): the squared error of the logarithm where it is known, and the cross-entropy."""
+        known = (targets > 0).float()
+        errors = (outputs[..., 0] - targets.clamp(min=1e-6).log()).square() * known
+        entropy = F.binary_cross_entropy_with_logits(outputs[..., 1], known, reduction="none")
+        return errors.sum(dim=1) / known.sum(dim=1).clamp(min=1) + entropy.mean(dim=1)
+
+    def combine(self, outputs: Tensor) -> Labels:
+        """Depth where most members know it, else 0; the variance of the logarithm there and of the shares that say
+        known."""
+        logs, shares = outputs[..., 0].float(), outputs[..., 1].float().sigmoid()
+        known = shares.mean(dim=0) >= 0.5
+        spread = logs.var(dim=0, unbiased=False) * known + shares.var(dim=0, unbiased=False)
+        return Labels(torch.where(known, logs.mean(dim=0).exp(), 0.0), spread)
+
+    def finish(self, values: Tensor) -> Tensor:
+        """The depth as it is."""
+        return values
+
+
+HEADS: dict[str, Callable[..., Head]] = {head.kind: head for head in (SegmentationHead, KeypointHead, DepthHead)}
+
+
+def head_for(spec: DatasetSpec, sigma: float) -> Head:
+    """The head for the labels that a dataset learns: classes, else keypoints, else depth.
+
+    sigma: deviation of a keypoint's Gaussian in pixels.
+    """
+    if spec.classes:
+        return SegmentationHead(len(spec.classes))
+    return KeypointHead(spec.keypoints, spec.size, sigma) if spec.keypoints else DepthHead()
+
+
+def head_from(kind: str, config: dict[str, Any]) -> Head:
+    """The head whose `kind` and `config` were stored."""
+    return HEADS[kind](**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})
 
 
 def majority_vote(votes: Tensor, classes: int) -> Tensor:

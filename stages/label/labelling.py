@@ -11,7 +11,7 @@ from stages.common.weights import load_into, load_weights
 from stages.label.ensemble import Ensemble
 from stages.label.factored import FoldedEnsemble, factored_bands, fold
 from stages.label.features import label_features
-from stages.label.heads import Head, Labels, SegmentationHead
+from stages.label.heads import Head, Labels, head_from
 from stages.pretrain.generator import Generator
 
 
@@ -26,11 +26,11 @@ class LabelGenerator:
 
     @torch.no_grad()
     def __call__(self, ws: Tensor) -> tuple[Tensor, Labels]:
-        """ws (N, num_ws, w_dim) -> images (N, C, H, W) in [-1, 1], labels (N, H, W)."""
+        """ws (N, num_ws, w_dim) -> images (N, C, H, W) in [-1, 1], N labels."""
         images, maps = label_features(self.generator, ws, self.context)
         labels = [self._label([m[i] for m in maps]) for i in range(len(ws))]
         values, uncertainty = (torch.stack([getattr(x, name) for x in labels]) for name in ("values", "uncertainty"))
-        return images.clamp(-1, 1), Labels(values, uncertainty)
+        return images.clamp(-1, 1), Labels(self.head.finish(values), uncertainty)
 
     def _label(self, maps: list[Tensor]) -> Labels:
         bands = [self.head.combine(logits) for _, logits in factored_bands(self.folded, maps, self.generator.size)]
@@ -52,7 +52,7 @@ def select_members(ensemble: Ensemble, chosen: slice) -> FoldedEnsemble:
     )
 
 
-def ensemble_config(ensemble: Ensemble, features: int, context: bool) -> dict[str, Any]:
+def ensemble_config(ensemble: Ensemble, head: Head, features: int, context: bool) -> dict[str, Any]:
     """What `load_ensemble` needs beside the weights."""
     return {
         "members": ensemble.members,
@@ -60,6 +60,8 @@ def ensemble_config(ensemble: Ensemble, features: int, context: bool) -> dict[st
         "hidden": list(ensemble.hidden),
         "outputs": ensemble.outputs,
         "context": context,
+        "labels": head.kind,
+        "head": head.config(),
     }
 
 
@@ -69,4 +71,4 @@ def load_label_generator(path: Path, generator: Generator) -> LabelGenerator:
     ensemble = Ensemble(config["members"], config["features"], tuple(config["hidden"]), config["outputs"])
     load_into(ensemble, tensors)
     folded = fold(ensemble.to(generator.device))
-    return LabelGenerator(generator, folded, SegmentationHead(config["outputs"]), config["context"])
+    return LabelGenerator(generator, folded, head_from(config["labels"], config["head"]), config["context"])

@@ -1,6 +1,6 @@
 """Parameters of the label generator."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,10 +12,10 @@ Width = Annotated[int, Field(ge=1)]
 class LabelParams(Params):
     """An ensemble of per-pixel MLPs over the generator's features (DatasetGAN, HandsOff)."""
 
-    task: Literal["segmentation"] = "segmentation"
     members: int = Field(default=10, ge=2)  # their disagreement is the uncertainty
     context: bool = False  # give every pixel the means of all feature maps beside the features at its place
     hidden: tuple[Width, Width] = (128, 32)  # units of the two hidden layers
+    sigma: float = Field(default=1.5, gt=0.3)  # of the Gaussian that marks a keypoint, in pixels
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training
     steps: int = Field(default=1500, ge=1)
     batch: int = Field(default=256, ge=2)  # pixels a member and step

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from stages.common.spec import IGNORE
 from stages.label.features import label_features
+from stages.label.heads import Head
 from stages.pretrain.generator import Generator
 
 
 @dataclass(frozen=True)
 class PixelBank:
-    """Training pixels: features (P, D), labels (P,) int64, and the group of images each comes from (P,) int64."""
+    """Training pixels: features (P, D), labels (P,) or (P, T) as the head learns them, and the group of images each
+    comes from (P,) int64."""
 
     features: Tensor
     labels: Tensor
@@ -70,20 +72,21 @@ def gather(maps: list[Tensor], pixels: Tensor, size: tuple[int, int]) -> Tensor:
 def build_bank(
     generator: Generator,
     ws: Tensor,
-    masks: np.ndarray,
+    labels: np.ndarray,
+    head: Head,
     group: np.ndarray,
     per_image: int,
     share: float,
     context: bool,
     seed: int,
 ) -> PixelBank:
-    """Pixels of every latent's image: ws (N, num_ws, w_dim), masks (N, H, W), group (N,) of each."""
+    """Pixels of every latent's image: ws (N, num_ws, w_dim), N labels of the head's kind, group (N,) of each."""
     device = generator.device
-    features, labels, owners = [], [], []
-    for i, mask in enumerate(masks):
-        chosen = choose_pixels(mask, per_image, share, np.random.default_rng([seed, i]))
+    features, targets, owners = [], [], []
+    for i, label in enumerate(labels):
+        chosen = choose_pixels(head.strata(label), per_image, share, np.random.default_rng([seed, i]))
         _, maps = label_features(generator, ws[i : i + 1].to(device), context)
         features.append(gather([m[0] for m in maps], torch.from_numpy(chosen), generator.size))
-        labels.append(torch.from_numpy(mask.ravel()[chosen].astype(np.int64)))
+        targets.append(torch.from_numpy(head.targets(label, chosen)))
         owners.append(torch.full((len(chosen),), int(group[i])))
-    return PixelBank(torch.cat(features), torch.cat(labels).to(device), torch.cat(owners).to(device))
+    return PixelBank(torch.cat(features), torch.cat(targets).to(device), torch.cat(owners).to(device))

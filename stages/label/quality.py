@@ -32,7 +32,7 @@ def fold_pools(bank: PixelBank, folds: np.ndarray, members: int) -> list[Tensor]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions (N, H, W) of images that the predicting members never saw."""
+    """Predictions, in the form of the head's labels, of N images that the predicting members never saw."""
 
     predictions: np.ndarray
 
@@ -41,14 +41,18 @@ def predict_held_out(
     generator: Generator, ensemble: Ensemble, head: Head, ws: Tensor, folds: np.ndarray, members: int, context: bool
 ) -> HeldOut:
     """Label every labelled image's latent ws (N, num_ws, w_dim) by the members of the fold that held it out."""
-    predictions = np.empty((len(ws), *generator.size), np.uint8)
+    predictions: np.ndarray | None = None
     for fold in range(int(folds.max()) + 1):
         folded = select_members(ensemble, slice(fold * members, (fold + 1) * members))
         rows = np.flatnonzero(folds == fold)
         if not len(rows):  # all its unmoved images are flagged
             continue
         _, labels = LabelGenerator(generator, folded, head, context)(ws[torch.from_numpy(rows)].to(generator.device))
-        predictions[rows] = labels.values.cpu().numpy()
+        found = labels.values.cpu().numpy()
+        if predictions is None:
+            predictions = np.zeros((len(ws), *found.shape[1:]), found.dtype)
+        predictions[rows] = found
+    assert predictions is not None, "no fold has an unmoved image"
     return HeldOut(predictions)
 
 

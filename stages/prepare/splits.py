@@ -1,6 +1,6 @@
 """Which image goes into which set: stratified, by group, without copies across, a smaller choice inside a larger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,7 +74,7 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
         chosen[name] = _exactly(_group_by_group(order, pile.groups), wanted[name], name)
         barred |= pile.reach(chosen[name])
     rows = np.flatnonzero((pile.pools == "labeled") & ~barred)
-    chosen["labeled"] = _few_shot(pile, rows, params.labeled, seed)
+    chosen["labeled"] = _few_shot(pile, rows, params.labeled, params.at_most, seed)
     chosen["unlabeled"] = _unlabeled(pile, barred, chosen["labeled"], params.unlabeled, seed)
     return chosen
 
@@ -104,7 +104,7 @@ def _exactly(rows: np.ndarray, count: int, name: str) -> np.ndarray:
     return rows[:count]
 
 
-def _few_shot(pile: Pile, rows: np.ndarray, count: int | None, seed: int) -> np.ndarray:
+def _few_shot(pile: Pile, rows: np.ndarray, count: int | None, at_most: Mapping[str, int], seed: int) -> np.ndarray:
     """The labelled images to learn from: first one for each class, then every stratum in turn."""
     needed = pile.shows.shape[1] - 1
     for name, shown in zip(pile.classes[1:], pile.shows[rows].any(0)[1:], strict=True):
@@ -115,8 +115,19 @@ def _few_shot(pile: Pile, rows: np.ndarray, count: int | None, seed: int) -> np.
             f"prepare.labeled: {len(rows)} labelled images for {needed} classes are left after test and val; "
             f"label at least {needed}, one a class"
         )
-    order = _ordered(pile, rows, even_order, _random(seed, "labeled"))
+    order = _limited(pile, _ordered(pile, rows, even_order, _random(seed, "labeled")), at_most)
     return order if count is None else _exactly(order, count, "labeled")
+
+
+def _limited(pile: Pile, order: np.ndarray, at_most: Mapping[str, int]) -> np.ndarray:
+    """The rows of an order, but of those that show a class no more than `at_most` says. Raises UserError for a name
+    that no class has."""
+    for name, most in at_most.items():
+        if name not in pile.classes[1:]:
+            raise UserError(f"prepare.at_most: {name} is no class; known here: {', '.join(pile.classes[1:]) or 'none'}")
+        shows = pile.shows[order, pile.classes.index(name)]
+        order = order[~shows | (np.cumsum(shows) <= most)]
+    return order
 
 
 def _unlabeled(pile: Pile, barred: np.ndarray, labeled: np.ndarray, count: int | None, seed: int) -> np.ndarray:

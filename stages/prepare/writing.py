@@ -13,6 +13,7 @@ from stages.common.samples import Sample, iterate_samples, read_index, write_set
 from stages.common.spec import DatasetSpec
 from stages.prepare.checks import sample_key
 from stages.prepare.cutouts import spread
+from stages.prepare.learnt import learnt_pixels
 from stages.prepare.records import SPLITS, Pixels, Record
 from stages.prepare.report import PICTURED, labelled_picture, plain_picture
 from stages.prepare.scan import Scan
@@ -23,16 +24,18 @@ PLAIN = ("foregrounds", "backgrounds")
 PICTURED_SETS = ("labeled", "simulated", *PLAIN)
 
 
-def write_data(folder: Path, scan: Scan, pile: Pile, splits: dict[str, np.ndarray], shard_size: int) -> None:
-    """The four sets."""
+def write_data(
+    folder: Path, scan: Scan, pile: Pile, splits: dict[str, np.ndarray], spec: DatasetSpec, shard_size: int
+) -> None:
+    """The four sets, with the labels of the spec."""
     for split in SPLITS:
-        samples = samples_of(scan, pile, split, splits[split])
+        samples = samples_of(scan, pile, split, splits[split], spec)
         if split == "unlabeled":
             samples = tracked(samples, "write unlabeled", len(splits[split]), "image")
         write_set(folder / split, samples, shard_size)
 
 
-def samples_of(scan: Scan, pile: Pile, split: str, rows: np.ndarray) -> Iterator[Sample]:
+def samples_of(scan: Scan, pile: Pile, split: str, rows: np.ndarray, spec: DatasetSpec) -> Iterator[Sample]:
     """The samples of one set, read one by one; those of `unlabeled` without labels and stratum, even where known."""
     for number, row in enumerate(rows):
         record = scan.records[row]
@@ -44,16 +47,20 @@ def samples_of(scan: Scan, pile: Pile, split: str, rows: np.ndarray) -> Iterator
             "group": record.group,
             "stratum": "" if hidden else pile.classes[pile.strata[row]],
         }
-        yield _sample(sample_key(split, number), Pixels(pixels.image) if hidden else pixels, facts)
+        yield _sample(sample_key(split, number), Pixels(pixels.image) if hidden else learnt_pixels(pixels, spec), facts)
 
 
 def _sample(key: str, pixels: Pixels, facts: dict[str, str]) -> Sample:
     return Sample(key, facts=facts, **pixels._asdict())
 
 
-def write_extra(folder: Path, name: str, read: Iterable[tuple[Record, Pixels]], shard_size: int) -> int:
+def write_extra(
+    folder: Path, name: str, read: Iterable[tuple[Record, Pixels]], spec: DatasetSpec, shard_size: int
+) -> int:
     """A set that is no split; an index without rows where there is nothing. Returns how many samples it has."""
-    samples = (_extra(name, *one, number) for number, one in enumerate(read))
+    samples = (
+        _extra(name, record, learnt_pixels(pixels, spec), number) for number, (record, pixels) in enumerate(read)
+    )
     return len(write_set(folder / name, samples, shard_size))
 
 

@@ -15,11 +15,8 @@ from stages.refine.params import RefineParams, WarpParams
 
 def refuse_warp(spec: DatasetSpec, params: RefineParams) -> None:
     """Raises UserError where bending an image would make a label wrong that no field can bend along."""
-    if params.warp.pixels and (spec.gaze or spec.keypoints):
-        label = "gaze" if spec.gaze else "keypoints"
-        raise UserError(
-            f"params.yaml: refine.warp.pixels: bends masks, but not the {label} of {spec.name}; set it to 0"
-        )
+    if params.warp.pixels and spec.gaze:
+        raise UserError(f"params.yaml: refine.warp.pixels: bends masks, but not the gaze of {spec.name}; set it to 0")
 
 
 class Warper(nn.Module):

@@ -69,8 +69,9 @@ class KeypointParams(Params):
 
     sigma: float = Field(default=1.0, gt=0.3, le=10)
     """Deviation of the Gaussian that marks a keypoint, in pixels of the heat map."""
-    within_px: float = Field(default=5.0, gt=0)
-    """The score that decides is the share of keypoints found within this many pixels of the image."""
+    within_px: float | None = Field(default=None, gt=0)
+    """The score that decides is the share of keypoints found within this many pixels of the image; null takes a
+    sixteenth of its longer side, at most 5."""
     thresholds_px: tuple[Annotated[float, Field(gt=0)], ...] = (2.0, 5.0, 10.0)
     """Distances for which that share is reported too."""
 
@@ -121,9 +122,10 @@ class TrainParams(Params):
     """The target model: every recipe trains it with the same budget, augmentation and selection."""
 
     target: str = "auto"
-    """`unet`, `deeplabv3`, `gaze_cnn`, `hourglass`, `classifier`, `ssd_small`, `ssd300`, `fasterrcnn`, or `auto`: the
-    gaze network for data with gaze, the hourglass for keypoints without classes, the classifier for classes of images,
-    the small SSD for boxes, else the U-Net below 128 pixels of height or width and DeepLab-V3 from there on."""
+    """`unet`, `deeplabv3`, `gaze_cnn`, `hourglass`, `depth_unet`, `classifier`, `ssd_small`, `ssd300`, `fasterrcnn`,
+    or `auto`: the gaze network for data with gaze, the hourglass for keypoints without classes, `depth_unet` for depth
+    without either, the classifier for classes of images, the small SSD for boxes, else the U-Net below 128 pixels of
+    height or width and DeepLab-V3 from there on."""
     unet: UNetParams = UNetParams()
     deeplab: DeepLabParams = DeepLabParams()
     hourglass: HourglassParams = HourglassParams()

@@ -1,6 +1,6 @@
-"""The facts of labels that are boxes or classes of whole images.
+"""The facts of labels that are boxes, classes of whole images, keypoints or depth.
 
-Boxes are described in the words of masks where these fit: a box is a region, and what it covers is labelled.
+They are described in the words of masks where these fit: a box is a region, and what it covers is labelled.
 """
 
 import numpy as np
@@ -20,7 +20,67 @@ def annotation_facts(samples: JudgedSet, spec: DatasetSpec) -> dict[str, np.ndar
     """(N,) facts by name, of the kind of labels that the data set has; none for masks."""
     if spec.labels == "boxes":
         return box_facts(samples.boxes, spec)
-    return class_facts(samples.class_ids, spec) if spec.labels == "image" else {}
+    if spec.labels == "image":
+        return class_facts(samples.class_ids, spec)
+    found = keypoint_facts(samples.keypoints, spec.size) if spec.keypoints and len(samples.keypoints) else {}
+    return found | (depth_facts(samples.depth) if spec.depth and len(samples.depth) else {})
+
+
+def keypoint_facts(keypoints: np.ndarray, size: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Facts of keypoints (N, K, 3) in images of `size`: how many are known, how many of these lie outside or have no
+    place, and the diagonal of the box around them in pixels, nan where fewer than two are known."""
+    known = keypoints[:, :, 2] > 0
+    places = np.where(known[..., None], keypoints[:, :, :2], np.nan)
+    limits = np.array([size[1], size[0]]) - 0.5
+    inside = ((places >= -0.5) & (places <= limits)).all(axis=2)
+    spans = np.full((len(keypoints), 2), np.nan)
+    enough = np.isfinite(places).all(axis=2).sum(axis=1) > 1
+    spans[enough] = np.nanmax(places[enough], axis=1) - np.nanmin(places[enough], axis=1)
+    return {
+        "labelled_pixels": known.sum(axis=1).astype(np.float64),
+        "keypoints_outside": (known & ~inside).sum(axis=1).astype(np.float64),
+        "largest_region": np.linalg.norm(spans, axis=1),
+    }
+
+
+def depth_facts(depth: np.ndarray) -> dict[str, np.ndarray]:
+    """Facts of depth (N, H, W): how many pixels are negative or no number, how many are known and their share, and
+    their median, nan where none is known."""
+    known = np.isfinite(depth) & (depth > 0)
+    count = known.sum(axis=(1, 2)).astype(np.float64)
+    medians = [
+        float(np.median(values[there])) if there.any() else np.nan for values, there in zip(depth, known, strict=True)
+    ]
+    return {
+        "invalid_depth": (~np.isfinite(depth) | (depth < 0)).sum(axis=(1, 2)).astype(np.float64),
+        "labelled_pixels": count,
+        "foreground_share": np.where(count > 0, count / depth[0].size, np.nan),
+        "median_depth": np.array(medians, np.float64),
+    }
+
+
+def misplaced(keypoints: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """(N,): how far, as a multiple of its extent, an image's keypoints (N, K, 3) lie from where those of the reference
+    (M, K, 3) do at most; nan where fewer than two are known. Images are compared after moving the mean of their known
+    keypoints to 0 and scaling their root mean square distance from it to 1."""
+    mean = np.nanmean(_arranged(reference), axis=0)
+    apart = np.linalg.norm(_arranged(keypoints) - mean, axis=2)
+    found = np.full(len(keypoints), np.nan)
+    some = np.isfinite(apart).any(axis=1)
+    found[some] = np.nanmax(apart[some], axis=1)
+    return found
+
+
+def _arranged(keypoints: np.ndarray) -> np.ndarray:
+    """(N, K, 2), nan for what is not known."""
+    known = keypoints[:, :, 2] > 0
+    places = np.where(known[..., None], keypoints[:, :, :2], np.nan).astype(np.float64)
+    enough = known.sum(axis=1) > 1
+    arranged = np.full(places.shape, np.nan)
+    centred = places[enough] - np.nanmean(places[enough], axis=1, keepdims=True)
+    scale = np.sqrt(np.nanmean((centred**2).sum(axis=2), axis=1))
+    arranged[enough] = centred / np.where(scale > 0, scale, np.nan)[:, None, None]
+    return arranged
 
 
 def box_facts(boxes: tuple[np.ndarray, ...], spec: DatasetSpec) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from stages.validate.facts import WHITE_NOISE
 from stages.validate.params import ValidateParams
 
 Range = tuple[float, float]
+EVERY: Range = (0.0, float("inf"))
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class Bounds:
     """What a sample may have, bounds included. Ranges are (lowest, highest).
 
     regions, specks: None without labels in the reference. uncertainty: None when the samples do not differ, so that no
-    one is an outlier. copy_distance: samples closer than
-    this, in grey levels, are copies. class_share: by class id, for the classes that the reference has.
+    one is an outlier. copy_distance: samples closer than this, in grey levels, are copies. class_share: by class id,
+    for the classes that the reference has. misplaced: of keypoints, as `misplaced` measures it; median_depth: in the
+    unit of the data.
     """
 
     labelled_pixels: int
@@ -35,6 +37,8 @@ class Bounds:
     uncertainty: float | None
     copy_distance: float
     class_share: dict[int, Range]
+    misplaced: float | None = None
+    median_depth: Range = EVERY
 
 
 def derive_bounds(
@@ -58,7 +62,15 @@ def derive_bounds(
         uncertainty=outlier if params.max_uncertainty is None else params.max_uncertainty,
         copy_distance=max(params.copy_floor, usual_distance * params.copy_factor),
         class_share={c: class_range(reference[class_column(c)], params) for c in spec.foreground},
+        misplaced=farthest(reference, high, params.arrangement_factor),
+        median_depth=spread(reference["median_depth"], params, top=np.inf) if "median_depth" in reference else EVERY,
     )
+
+
+def farthest(reference: pd.DataFrame, share: float, factor: float) -> float | None:
+    """`factor` times a high quantile of how far the reference's own keypoints lie from their mean places."""
+    values = reference["misplaced"].dropna() if "misplaced" in reference else pd.Series(dtype=np.float64)
+    return float(values.quantile(share)) * factor if len(values) else None
 
 
 def most(values: pd.Series, extra: int) -> int | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common.spec import DatasetSpec
+from stages.validate.annotations import misplaced
 from stages.validate.bounds import Bounds, derive_bounds
 from stages.validate.facts import duplicate_facts, genuine_reals, pixel_facts, training_facts
 from stages.validate.judging import Result, judge
@@ -45,7 +46,10 @@ def examine(
     facts, usual = all_facts(samples, reference, training, spec, params)
     generated = facts.loc[~samples.real & samples.well_formed]
     uncertainty = generated.get("uncertainty", pd.Series(dtype=np.float64)).to_numpy(np.float64)
-    bounds = derive_bounds(pixel_facts(reference, spec), uncertainty, usual, spec, params)
+    known = pixel_facts(reference, spec)
+    if len(reference.keypoints):
+        known["misplaced"] = misplaced(reference.keypoints, reference.keypoints)
+    bounds = derive_bounds(known, uncertainty, usual, spec, params)
     return decide(facts, samples.real, bounds, spec, params)
 
 
@@ -59,6 +63,8 @@ def all_facts(
             np.float64
         )
     facts["genuine_real"] = genuine_reals(samples, reference)
+    if spec.keypoints and len(reference.keypoints):
+        facts["misplaced"] = misplaced(samples.keypoints, reference.keypoints)
     generated, usual = ~samples.real, 0.0
     reals = reduce(training.images if generated.any() else training.images[:0])
     if generated.any():

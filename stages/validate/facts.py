@@ -107,7 +107,12 @@ def _pairs(samples: JudgedSet, positions: np.ndarray) -> list[tuple[str, ...]]:
     images, masks = samples.images[positions], samples.masks[positions]
     boxes = [samples.boxes[i].tobytes().hex() if samples.boxes else "" for i in positions]
     classes = [str(samples.class_ids[i]) if len(samples.class_ids) else "" for i in positions]
-    return list(zip(pixel_digests(images), pixel_digests(masks), boxes, classes, strict=True))
+    dense = [_bytes_of(samples.keypoints, i) + _bytes_of(samples.depth, i) for i in positions]
+    return list(zip(pixel_digests(images), pixel_digests(masks), boxes, classes, dense, strict=True))
+
+
+def _bytes_of(labels: np.ndarray, position: int) -> str:
+    return labels[position].tobytes().hex() if len(labels) else ""
 
 
 def duplicate_facts(samples: JudgedSet, digests: pd.Series) -> dict[str, np.ndarray | pd.Series]:

@@ -22,6 +22,8 @@ class SeverityParams(Params):
     boxes_inside: Severity = "critical"
     boxes_with_area: Severity = "critical"
     image_has_class: Severity = "critical"
+    keypoints_inside: Severity = "critical"
+    valid_depth: Severity = "critical"
     genuine_reals: Severity = "critical"
     valid_uncertainty: Severity = "critical"
     label_not_empty: Severity = "critical"
@@ -37,6 +39,8 @@ class SeverityParams(Params):
     usual_region_count: Severity = "warning"
     usual_region_size: Severity = "warning"
     usual_foreground: Severity = "warning"
+    usual_arrangement: Severity = "warning"
+    usual_depth: Severity = "warning"
     usual_contrast: Severity = "warning"
     usual_uncertainty: Severity = "warning"
     usual_class_share: Severity = "warning"
@@ -59,6 +63,8 @@ class MaxShareParams(Params):
     boxes_inside: Share = 0.0
     boxes_with_area: Share = 0.0
     image_has_class: Share = 0.0
+    keypoints_inside: Share = 0.25
+    valid_depth: Share = 0.0
     genuine_reals: Share = 0.0
     valid_uncertainty: Share = 0.0
     label_not_empty: Share = 0.25
@@ -74,6 +80,8 @@ class MaxShareParams(Params):
     usual_region_count: Share = 0.1
     usual_region_size: Share = 0.1
     usual_foreground: Share = 0.1
+    usual_arrangement: Share = 0.1
+    usual_depth: Share = 0.1
     usual_contrast: Share = 0.1
     usual_uncertainty: Share = 0.1
 
@@ -103,6 +111,8 @@ class ValidateParams(Params):
     """Regions of a label allowed beyond the most in the reference."""
     extra_specks: int = Field(default=2, ge=0)
     """One-pixel regions allowed beyond the most in the reference: correct labels of thin strokes have one or two."""
+    arrangement_factor: float = Field(default=1.5, ge=1)
+    """Keypoints may lie this factor farther from the reference's mean places than its high quantile does."""
     class_factor: float = Field(default=4.0, ge=1)
     """A class may be this factor rarer or more frequent, as a share of the images, than in the reference."""
     max_uncertainty: float | None = Field(default=None, ge=0)

@@ -52,11 +52,13 @@ def quarantine_picture(
     most: int,
     boxes: Sequence[np.ndarray] | None = None,
     class_ids: np.ndarray | None = None,
+    keypoints: np.ndarray | None = None,
+    depth: np.ndarray | None = None,
 ) -> np.ndarray:
     """Rejected samples, each over the same with its label, grouped by their first reason; `most` are shared out among
     the reasons.
 
-    images: (N, H, W, C) uint8, masks: (N, H, W), keys: (N,). quarantine: columns key and reasons. boxes, class_ids: as
+    images: (N, H, W, C) uint8, masks: (N, H, W), keys: (N,). quarantine: columns key and reasons. The others: as
     `with_labels` takes them.
     """
     if quarantine.empty:
@@ -69,7 +71,10 @@ def quarantine_picture(
         chosen = positions[group["key"].head(share)].to_numpy()
         some = None if boxes is None else [boxes[position] for position in chosen]
         ids = None if class_ids is None else class_ids[chosen]
-        labelled = with_labels(images[chosen], masks[chosen], None, None, classes, 1, some, ids)
+        points, far = (None if labels is None else labels[chosen] for labels in (keypoints, depth))
+        # Masks that nobody gave are all background; the depth would hide behind them.
+        drawn = masks[chosen] if far is None else None
+        labelled = with_labels(images[chosen], drawn, points, None, classes, images.shape[2], some, ids, far)
         text = f"{reason} (as first reason): {len(group)}, {len(chosen)} shown"
         blocks.append(captioned(pairs(images[chosen], labelled), text))
     return stacked(blocks)

@@ -19,7 +19,8 @@ class JudgedSet:
     with a gaze, boxes or classes of images may go without. well_formed: (N,) bool, False where the image or a label is
     missing, or of another type or size than the spec's. index: N rows, in the order of the shards. boxes: N arrays
     (K, 5) of data that has boxes, empty where a sample is malformed. class_ids: (N,) of data that has classes of
-    images, nan for none.
+    images, nan for none. keypoints: (N, K, 3) and depth: (N, H, W) of data that has them, zeros where a sample is
+    malformed.
     """
 
     images: np.ndarray
@@ -29,6 +30,8 @@ class JudgedSet:
     index: pd.DataFrame
     boxes: tuple[np.ndarray, ...] = ()
     class_ids: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    keypoints: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.float32))
+    depth: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -75,18 +78,29 @@ def _judged(samples: list[Sample], index: pd.DataFrame, spec: DatasetSpec) -> Ju
         pairs = zip(samples, good, strict=True)
         boxes = tuple(s.boxes if fine and s.boxes is not None else np.zeros((0, 5), np.float32) for s, fine in pairs)
     class_ids = np.array([np.nan if s.class_id is None else s.class_id for s in samples], np.float64)
-    return JudgedSet(images, masks, has_mask, good, index.reset_index(drop=True), boxes, class_ids)
+    keypoints = _stacked(samples, good, "keypoints", (spec.keypoints, 3)) if spec.keypoints else np.zeros((0, 0, 3))
+    depth = _stacked(samples, good, "depth", spec.size) if spec.depth else np.zeros((0, 0, 0))
+    return JudgedSet(images, masks, has_mask, good, index.reset_index(drop=True), boxes, class_ids, keypoints, depth)
+
+
+def _stacked(samples: list[Sample], good: np.ndarray, name: str, shape: tuple[int, int]) -> np.ndarray:
+    stacked = np.zeros((len(samples), *shape), np.float32)
+    for position in np.flatnonzero(good):
+        stacked[position] = getattr(samples[position], name)
+    return stacked
 
 
 def is_well_formed(sample: Sample, spec: DatasetSpec) -> bool:
     """Whether the image and the labels that the spec asks for are there, of its size and of the right type."""
     fits = _mask_fits(sample, spec) and _gaze_fits(sample, spec) and _boxes_fit(sample, spec)
+    fits = fits and (not spec.keypoints or _has_shape(sample.keypoints, (spec.keypoints, 3)))
+    fits = fits and (not spec.depth or _has_shape(sample.depth, spec.size))
     return _is_bytes(sample.image, (*spec.size, spec.channels)) and fits
 
 
 def needs_mask(spec: DatasetSpec) -> bool:
     """Whether every sample must have a mask."""
-    return spec.labels == "masks" and not spec.gaze
+    return spec.labels == "masks" and bool(spec.classes) and not spec.gaze
 
 
 def _mask_fits(sample: Sample, spec: DatasetSpec) -> bool:
@@ -105,6 +119,10 @@ def _boxes_fit(sample: Sample, spec: DatasetSpec) -> bool:
         return True
     boxes = sample.boxes
     return bool(boxes is not None and boxes.ndim == 2 and boxes.shape[1] == 5 and np.isfinite(boxes).all())
+
+
+def _has_shape(label: np.ndarray | None, shape: tuple[int, int]) -> bool:
+    return label is not None and label.shape == tuple(shape)
 
 
 def _is_bytes(pixels: np.ndarray, shape: tuple[int, ...]) -> bool:

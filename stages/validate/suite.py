@@ -88,16 +88,58 @@ def class_id_expectations(write: Writer, spec: DatasetSpec) -> list[Any]:
             write.between("known_classes", "The class of every image is known.", "unknown_class", None, 0),
             write.between("image_has_class", "Every image has a class.", "missing_class", None, 0),
         ]
-    return [write.between("known_classes", "Every labelled pixel is of a known class.", "unknown_pixels", None, 0)]
+    known = "Every labelled pixel is of a known class."
+    inside = "Every known keypoint lies within its image."
+    valid = "The depth of every pixel is a number from 0 on."
+    return [
+        *([write.between("known_classes", known, "unknown_pixels", None, 0)] if spec.classes else ()),
+        *([write.between("keypoints_inside", inside, "keypoints_outside", None, 0)] if spec.keypoints else ()),
+        *([write.between("valid_depth", valid, "invalid_depth", None, 0)] if spec.depth else ()),
+    ]
 
 
 def label_expectations(write: Writer, bounds: Bounds, spec: DatasetSpec) -> list[Any]:
     """The label marks something, where the image shows it, about as real labels do."""
     agree = "The ensemble agrees on the label: the sample is no outlier in uncertainty."
-    by_kind = {"masks": mask_expectations, "boxes": box_expectations}
     return [
-        *(by_kind[spec.labels](write, bounds) if spec.labels in by_kind else ()),
+        *kind_expectations(write, bounds, spec),
         write.between("usual_uncertainty", agree, "uncertainty", 0, bounds.uncertainty),
+    ]
+
+
+def kind_expectations(write: Writer, bounds: Bounds, spec: DatasetSpec) -> list[Any]:
+    """What is asked of the kind of labels that the data set has."""
+    if spec.labels == "boxes":
+        return box_expectations(write, bounds)
+    if spec.labels == "image":
+        return []
+    if spec.classes or spec.gaze:
+        return mask_expectations(write, bounds)
+    return keypoint_expectations(write, bounds) if spec.keypoints else depth_expectations(write, bounds)
+
+
+def keypoint_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+    """What is asked of keypoints alone."""
+    some = "Every image has a keypoint, where all real ones have."
+    extent = "The box around the keypoints is about as large as in real samples."
+    arranged = "The keypoints lie to one another about as in real samples."
+    return [
+        write.between("label_not_empty", some, "labelled_pixels", bounds.labelled_pixels, None),
+        write.between("usual_region_size", extent, "largest_region", *bounds.largest_region),
+        write.between("usual_arrangement", arranged, "misplaced", 0, bounds.misplaced),
+    ]
+
+
+def depth_expectations(write: Writer, bounds: Bounds) -> list[Any]:
+    """What is asked of depth alone."""
+    some = "Some depth is known, where it is in all real samples."
+    median = "The median depth is about that of real samples."
+    return [
+        write.between("label_not_empty", some, "labelled_pixels", bounds.labelled_pixels, None),
+        write.between(
+            "usual_foreground", "About as much depth is known.", "foreground_share", *bounds.foreground_share
+        ),
+        write.between("usual_depth", median, "median_depth", *bounds.median_depth),
     ]
 
 

@@ -43,6 +43,8 @@ def write_reports(
                 pictures,
                 samples.boxes if spec.labels == "boxes" else None,
                 np.nan_to_num(samples.class_ids).astype(int) if spec.labels == "image" else None,
+                samples.keypoints if spec.keypoints and not spec.gaze and not spec.classes else None,
+                samples.depth if spec.depth and not spec.gaze and not spec.classes else None,
             )
             save_png(folder / "pictures" / "quarantine.png", rejected)
             near = neighbours_picture(samples.images, outcome.facts, training.images, training.keys, pictures)

@@ -29,7 +29,7 @@ def ink(pixels: Pixels) -> Pixels:
         assert pixels.mask is not None
         class_id = main_class(pixels.mask)
     alpha = pixels.image[:, :, 0]
-    return Pixels(np.full_like(pixels.image, 255), alpha=alpha, class_id=class_id)
+    return pixels._replace(image=np.full_like(pixels.image, 255), mask=None, alpha=alpha, class_id=class_id)
 
 
 def cut_objects(record: Record, largest: float) -> list[Record]:
@@ -40,7 +40,7 @@ def cut_objects(record: Record, largest: float) -> list[Record]:
     if keypoints is not None and len(found) > 1:
         # Those of an image with several objects are nobody's in particular: all unknown.
         keypoints = np.zeros_like(keypoints)
-    whole = Pixels(pixels.image, keypoints=keypoints)
+    whole = Pixels(pixels.image, keypoints=keypoints, depth=pixels.depth)
     return [
         replace(
             record,

@@ -9,7 +9,7 @@ from stages.prepare.params import EyeParams, GlyphParams, PrepareParams
 from stages.prepare.records import Pixels, Record, Source
 from stages.prepare.simulators import eyes
 from stages.prepare.simulators.glyphs import draw_glyph
-from stages.prepare.sources.digits import CLASSES, ink_mask
+from stages.prepare.sources.digits import CLASSES, ink_pixels
 from stages.prepare.sources.unityeyes import simulated_eyes
 
 POOL = "simulated"
@@ -84,9 +84,9 @@ def _records(prefix: str, params: PrepareParams, read: "partial[Pixels]") -> lis
 
 
 def read_glyph(seed: int, size: tuple[int, int], params: GlyphParams, number: int) -> Pixels:
-    """One drawn digit with its mask by the rule of the real digits."""
+    """One drawn digit with the labels of the real digits, by the same rules."""
     glyph = draw_glyph(number, seed, size, params)
-    return Pixels(glyph.image[:, :, None], ink_mask(glyph.image, glyph.digit))
+    return ink_pixels(glyph.image, glyph.digit)
 
 
 def read_eye(seed: int, size: tuple[int, int], params: EyeParams, number: int) -> Pixels:

@@ -13,6 +13,7 @@ INK = 128
 # 28 + 2 + 2 = 32, a power of two, as the generator's doubling resolutions want it.
 PADDING = 2
 CLASSES = ("background", *(str(digit) for digit in range(10)))
+MIRRORED = (0, 1, 3, 2, 4)  # which keypoint of `ink_keypoints` takes the place of each in the mirror image
 
 
 def read_source(params: PrepareParams) -> Source:
@@ -35,7 +36,10 @@ def embedded_digits() -> tuple[np.ndarray, np.ndarray]:
 def digit_spec(name: str, images: np.ndarray) -> DatasetSpec:
     """The spec of (N, H, W) digits after padding."""
     height, width = images.shape[1:]
-    return DatasetSpec(name=name, size=(height + 2 * PADDING, width + 2 * PADDING), channels=1, classes=CLASSES)
+    size = (height + 2 * PADDING, width + 2 * PADDING)
+    return DatasetSpec(
+        name=name, size=size, channels=1, classes=CLASSES, keypoints=len(MIRRORED), flip=MIRRORED, depth=True
+    )
 
 
 def digit_records(
@@ -51,8 +55,14 @@ def digit_records(
 
 
 def read_digit(image: np.ndarray, digit: int) -> Pixels:
-    """One padded (H, W) digit with its mask."""
-    return Pixels(image[:, :, None], ink_mask(image, digit))
+    """One padded (H, W) digit with the labels that follow from its ink."""
+    return ink_pixels(image, digit)
+
+
+def ink_pixels(image: np.ndarray, digit: int) -> Pixels:
+    """A (H, W) uint8 digit with its mask, keypoints and depth."""
+    ink = image >= INK
+    return Pixels(image[:, :, None], ink_mask(image, digit), ink_keypoints(ink), ink_depth(ink))
 
 
 def pad(images: np.ndarray) -> np.ndarray:
@@ -63,3 +73,31 @@ def pad(images: np.ndarray) -> np.ndarray:
 def ink_mask(image: np.ndarray, digit: int) -> np.ndarray:
     """(H, W) uint8 image to (H, W) uint8 mask: class digit + 1 where there is ink (at least half of the range)."""
     return np.where(image >= INK, digit + 1, 0).astype(np.uint8)
+
+
+def ink_keypoints(ink: np.ndarray) -> np.ndarray:
+    """(H, W) bool to (5, 3) float32 x, y, visibility: the topmost, bottommost, leftmost and rightmost ink, and the
+    centroid. Of several pixels in the outermost row or column the middle one; all unknown without ink."""
+    rows, columns = np.nonzero(ink)
+    if not len(rows):
+        return np.zeros((5, 3), np.float32)
+    ends = [
+        (_middle(columns[rows == rows.min()]), rows.min()),
+        (_middle(columns[rows == rows.max()]), rows.max()),
+        (columns.min(), _middle(rows[columns == columns.min()])),
+        (columns.max(), _middle(rows[columns == columns.max()])),
+        (columns.mean(), rows.mean()),
+    ]
+    return np.array([(x, y, 2) for x, y in ends], np.float32)
+
+
+def _middle(places: np.ndarray) -> int:
+    return int(np.sort(places)[(len(places) - 1) // 2])
+
+
+def ink_depth(ink: np.ndarray) -> np.ndarray:
+    """(H, W) bool to (H, W) float32: the distance of each ink pixel to the nearest pixel without, in pixels; 0, which
+    stands for unknown, where there is no ink."""
+    from scipy.ndimage import distance_transform_edt
+
+    return np.asarray(distance_transform_edt(ink), np.float32)

@@ -14,6 +14,7 @@ from stages.train.params import TrainParams
 from stages.train.targets.base import Target
 from stages.train.targets.classifier import ClassifierTarget
 from stages.train.targets.deeplab import DeepLabTarget
+from stages.train.targets.depth import DepthTarget
 from stages.train.targets.gaze import GazeTarget
 from stages.train.targets.hourglass import HourglassTarget
 from stages.train.targets.ssd import SmallSSDTarget
@@ -27,6 +28,7 @@ TARGETS: dict[str, type[Target]] = {
         DeepLabTarget,
         GazeTarget,
         HourglassTarget,
+        DepthTarget,
         ClassifierTarget,
         SmallSSDTarget,
         SSD300Target,
@@ -64,6 +66,7 @@ def tasks_of(spec: DatasetSpec) -> dict[str, str]:
     """What can be learnt from the labels of a data set: {task: the labels as dataset.yaml calls them}."""
     found = {OF_CLASSES[spec.labels]: f"labels: {spec.labels}"} if spec.classes else {}
     found |= {"keypoints": "keypoints"} if spec.keypoints else {}
+    found |= {"depth": "depth"} if spec.depth else {}
     return found | ({"gaze": "gaze"} if spec.gaze else {})
 
 
@@ -73,6 +76,8 @@ def suited(spec: DatasetSpec) -> str:
         return GazeTarget.name
     if spec.keypoints and not spec.classes:
         return HourglassTarget.name
+    if spec.depth and not spec.classes:
+        return DepthTarget.name
     if spec.labels in OF_LABELS:
         return OF_LABELS[spec.labels]
     return DeepLabTarget.name if min(spec.size) >= DEEPLAB_FROM else UNetTarget.name

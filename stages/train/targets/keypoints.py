@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from stages.common.errors import UserError
+from stages.common.heatmaps import decode, encode
 from stages.common.pictures import mark_points
 from stages.common.samples import SampleSet
 from stages.common.spec import DatasetSpec
-from stages.common.warp import warp_points
+from stages.common.warp import warp_keypoints
 from stages.train.params import TrainParams
 from stages.train.targets.base import Metric, Target
 
 ENLARGE_BELOW = 128
 SEEN = 2.0
+MOST_WITHIN, WITHIN_SHARE = 5.0, 1 / 16  # pixels, and a share of the image's longer side
 
 
 class KeypointTarget(Target):
@@ -32,7 +34,8 @@ class KeypointTarget(Target):
 
     def __init__(self, spec: DatasetSpec, params: TrainParams) -> None:
         super().__init__(spec, params)
-        title = f"share of keypoints within {params.keypoints.within_px:g} px"
+        self.within_px = params.keypoints.within_px or min(MOST_WITHIN, max(spec.size) * WITHIN_SHARE)
+        title = f"share of keypoints within {self.within_px:g} px"
         # What is shown has to name the distance, which the params alone know.
         self.metric = replace(self.metric, title=title)  # type: ignore[misc]
 
@@ -60,13 +63,7 @@ class KeypointTarget(Target):
 
         Where a map mirrors, each keypoint takes the place that `flip` of the dataset says.
         """
-        if self.params.augment.flip:
-            mirrored = (torch.linalg.det(maps[:, :, :2]) < 0).to(labels.device)
-            labels = torch.where(mirrored[:, None, None], labels[:, list(self.spec.flip)], labels)
-        places = warp_points(labels[:, :, :2], maps, self.spec.size)
-        limits = places.new_tensor([self.spec.size[1], self.spec.size[0]]) - 0.5
-        inside = ((places >= -0.5) & (places <= limits)).all(dim=2)
-        return torch.cat([places, (labels[:, :, 2] * inside)[:, :, None]], dim=2)
+        return warp_keypoints(labels, maps, self.spec.size, self.spec.flip if self.params.augment.flip else ())
 
     def loss_terms(self, outputs: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
         """Of each stack, `heat_map_1` and so on: the mean squared error of the known keypoints' heat maps."""
@@ -92,56 +89,23 @@ class KeypointTarget(Target):
         return like.new_tensor([size[1] / self.spec.size[1], size[0] / self.spec.size[0]])
 
     def scores(self, predictions: Tensor, labels: Tensor) -> dict[str, float]:
-        """`pck` within `within_px` and `pck/<k>` of each keypoint (counted from 0), `pck_<d>px` for the thresholds, and
-        `distance_px`, the mean. Raises UserError when no keypoint is known."""
-        params = self.params.keypoints
-        return keypoint_scores(distances(predictions, labels), params.within_px, params.thresholds_px)
+        """`pck` within `within_px` and `pck/<k>` of each keypoint (counted from 0), `pck_<d>px` for the thresholds,
+        `distance_px`, the mean, and `nme`, the mean of each image's distances as a share of the diagonal of the box
+        around its known keypoints. Raises UserError when no keypoint is known."""
+        found = distances(predictions, labels)
+        scores = keypoint_scores(found, self.within_px, self.params.keypoints.thresholds_px)
+        return scores | {"nme": normalised_mean_error(found, labels)}
 
     def image_scores(self, predictions: Tensor, labels: Tensor) -> np.ndarray:
         """(N,) share of each image's known keypoints that are within `within_px`; nan where none is known."""
         found = distances(predictions, labels)
         known = (~found.isnan()).sum(dim=1)
-        shares: np.ndarray = ((found <= self.params.keypoints.within_px).sum(dim=1) / known).numpy()
+        shares: np.ndarray = ((found <= self.within_px).sum(dim=1) / known).numpy()
         return shares
 
     def draw(self, images: np.ndarray, labels: Tensor) -> np.ndarray:
         """A dot a keypoint, a ring where it is hidden; images whose longer side is below 128 pixels are enlarged."""
         return mark_points(images, labels.numpy(), ENLARGE_BELOW)
-
-
-def encode(places: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
-    """Heat maps (N, K, height, width) with a Gaussian of height 1 around each place.
-
-    places: (N, K, 2) x, y in pixels of the heat map, anywhere between its pixels. sigma: in the same pixels.
-    """
-    rows, columns = (torch.arange(side, device=places.device, dtype=places.dtype) for side in size)
-    x = (columns - places[:, :, :1]).square()
-    y = (rows - places[:, :, 1:]).square()
-    return torch.exp(-(y[:, :, :, None] + x[:, :, None, :]) / (2 * sigma**2))
-
-
-def decode(maps: Tensor) -> Tensor:
-    """Places (N, K, 2) of the peaks of heat maps (N, K, height, width), in pixels of the heat map.
-
-    The highest pixel, moved by at most half of one to the top of the Gaussian through it and its neighbours: the Taylor
-    expansion of the logarithm (Zhang et al., CVPR 2020, section 3.2), along x and y apart, without smoothing before.
-    """
-    height, width = maps.shape[2:]
-    peaks = maps.flatten(2).argmax(dim=2)
-    rows, columns = peaks // width, peaks % width
-    through_row = maps.gather(2, rows[:, :, None, None].expand(-1, -1, 1, width))[:, :, 0]
-    through_column = maps.gather(3, columns[:, :, None, None].expand(-1, -1, height, 1))[:, :, :, 0]
-    return torch.stack([columns + _offset(through_row, columns), rows + _offset(through_column, rows)], dim=2)
-
-
-def _offset(lines: Tensor, peaks: Tensor) -> Tensor:
-    """How far the top of a Gaussian lies beside the highest pixel of lines (N, K, L); 0 at the ends."""
-    last = lines.shape[2] - 1
-    # Mirrored at the ends, where one neighbour is missing.
-    before, after = (peaks - 1).abs(), last - (last - peaks - 1).abs()
-    logs = lines.clamp(min=1e-6).log().gather(2, torch.stack([before, peaks, after], dim=2))
-    left, top, right = logs.unbind(dim=2)
-    return (left - right) / (2 * (left + right - 2 * top).clamp(max=-1e-6))
 
 
 def distances(predictions: Tensor, labels: Tensor) -> Tensor:
@@ -160,6 +124,17 @@ def keypoint_scores(found: Tensor, within: float, thresholds: Sequence[float]) -
     scores |= {f"pck_{threshold:g}px": _share(found, known, threshold) for threshold in thresholds}
     there = known.any(dim=0).nonzero()[:, 0].tolist()
     return scores | {f"pck/{k}": _share(found[:, k], known[:, k], within) for k in there}
+
+
+def normalised_mean_error(found: Tensor, labels: Tensor) -> float:
+    """Mean over images of the mean distance (N, K) as a share of the diagonal of the box around the known keypoints of
+    labels (N, K, 3); images whose known keypoints lie in one place do not count."""
+    known = labels[:, :, 2:] > 0
+    low = labels[:, :, :2].masked_fill(~known, torch.inf).amin(dim=1)
+    high = labels[:, :, :2].masked_fill(~known, -torch.inf).amax(dim=1)
+    diagonal = (high - low).norm(dim=1)
+    counted = diagonal.isfinite() & (diagonal > 0)
+    return float((found.nanmean(dim=1)[counted] / diagonal[counted]).mean())
 
 
 def _share(found: Tensor, known: Tensor, within: float) -> float:

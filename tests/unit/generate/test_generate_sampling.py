@@ -1,5 +1,7 @@
 """Sampling: exact drop, determinism whatever the order, joins."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +13,12 @@ from stages.common.tensors import to_arrays
 from stages.generate import recipes
 from stages.generate.params import GenerateParams
 from stages.generate.sampling import LatentSource, draw, drawn_count, dropped_count, most_certain
+from stages.generate.shards import draw_pieces, kept_samples, read_scores
 from stages.invert.encoder import build_encoder
 from stages.invert.params import EncoderParams
 from stages.label.ensemble import Ensemble
 from stages.label.factored import fold
-from stages.label.heads import SegmentationHead
+from stages.label.heads import DepthHead, KeypointHead, SegmentationHead
 from stages.label.labelling import LabelGenerator
 from stages.pretrain.build import build_generator
 from stages.pretrain.params import NetworkParams
@@ -92,8 +95,8 @@ def test_reencoded_latents_are_those_that_the_encoder_finds_for_the_drawn_image(
 def test_uncertain_pixels_become_ignored_by_param(labeler):
     source = source_of(labeler, 0)
     drawn = next(iter(draw(labeler, source, range(4), GenerateParams(ignore_above=1e-9))))
-    assert (drawn.masks == 255).mean() > 0.5
-    assert not (next(iter(draw(labeler, source, range(4), GenerateParams()))).masks == 255).any()
+    assert (drawn.labels == 255).mean() > 0.5
+    assert not (next(iter(draw(labeler, source, range(4), GenerateParams()))).labels == 255).any()
 
 
 def test_a_join_holds_both_sets_whole(tmp_path, monkeypatch):
@@ -108,3 +111,19 @@ def test_a_join_holds_both_sets_whole(tmp_path, monkeypatch):
     assert found.index["key"].tolist() == index["key"].tolist()
     assert len(found.require_masks()) == 8
     pd.testing.assert_frame_equal(found.index, index)
+
+
+@pytest.mark.parametrize(
+    ("head", "shape"), [(KeypointHead(3, (16, 16), 1.5), (3, 3)), (DepthHead(), (16, 16))], ids=["keypoints", "depth"]
+)
+def test_other_labels_are_drawn_kept_and_written_too(labeler, tmp_path, head, shape):
+    ensemble = Ensemble(3, labeler.folded.first.shape[0], (8, 8), head.outputs).eval()
+    other = replace(labeler, folded=fold(ensemble), head=head)
+    params = GenerateParams(batch=4, shard_size=6)
+    draw_pieces(other, source_of(other, 0), params, 8, tmp_path, range(2), lambda _: None)
+    scores, classes = read_scores(tmp_path, 2, head.kind)
+    assert scores.shape == (8,)
+    assert not classes.any()
+    samples = list(kept_samples(tmp_path, 2, most_certain(scores, 0.25), 100, head.kind, {"recipe": "gan"}))
+    assert len(samples) == 6
+    assert all(getattr(sample, head.kind).shape == shape and sample.mask is None for sample in samples)

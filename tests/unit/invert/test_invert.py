@@ -113,7 +113,8 @@ def test_views_move_image_and_mask_together():
     images = torch.full((1, 1, 32, 32), -1.0)
     images[0, 0, 10:20, 8:14] = 1.0
     masks = (images[:, 0] > 0).to(torch.uint8) * 3
-    views, moved, source = make_views(images, masks, 6, AffineParams(rotate=30, shift=0.1), seed=0)
+    views, labels, source = make_views(images, {"mask": masks}, 6, AffineParams(rotate=30, shift=0.1), seed=0)
+    moved = labels["mask"]
     assert views.shape[0] == 7
     assert source.tolist() == [0] * 7
     assert torch.equal(views[0], images[0])

@@ -123,3 +123,18 @@ def test_a_class_that_no_labelled_image_shows_is_named():
 def test_a_count_that_the_images_do_not_allow_names_its_key(key, count):
     with pytest.raises(UserError, match=rf"^prepare\.{key}: {count} images asked for, but only \d+ are left"):
         choose_splits(pile_of(["labeled"] * 100), params_of(**{key: count}), seed=0)
+
+
+def test_a_class_is_made_rare_among_the_labelled_images_alone():
+    pile = pile_of(["labeled"] * 200)
+    plain = choose_splits(pile, params_of(labeled=30), seed=0)
+    rare = choose_splits(pile, params_of(labeled=30, at_most={pile.classes[1]: 2}), seed=0)
+    assert pile.shows[plain["labeled"], 1].sum() > 2
+    assert pile.shows[rare["labeled"], 1].sum() == 2
+    assert len(rare["labeled"]) == 30
+    assert rare["test"].tolist() == plain["test"].tolist()
+
+
+def test_a_rare_class_that_there_is_not_is_refused():
+    with pytest.raises(UserError, match=r"prepare\.at_most: zebra is no class"):
+        choose_splits(pile_of(["labeled"] * 200), params_of(at_most={"zebra": 1}), seed=0)

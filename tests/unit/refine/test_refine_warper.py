@@ -8,7 +8,7 @@ from stages.common.tensors import ImageBank
 from stages.common.warp import sample_images, sample_masks
 from stages.refine.networks import Refiner
 from stages.refine.params import RefineParams, RefinerParams, WarpParams
-from stages.refine.refining import bent_masks, refine_images
+from stages.refine.refining import bent_keypoints, bent_masks, refine_images
 from stages.refine.state import new_state
 from stages.refine.storage import load_refiner, save_refiner
 from stages.refine.training import Trainer
@@ -129,3 +129,27 @@ def test_labels_that_no_field_can_bend_are_refused():
     with pytest.raises(UserError, match=r"refine\.warp\.pixels: bends masks, but not the gaze of eyes"):
         refuse_warp(DatasetSpec(name="eyes", size=(36, 60), channels=1, gaze=True), params)
     refuse_warp(DatasetSpec(name="digits", size=(32, 32), channels=1, classes=("background", "1")), params)
+
+
+def test_keypoints_and_depth_are_bent_with_their_images():
+    images, _ = bars()
+    middle = np.array([[[float(7.5 + number), 8.0, 2.0]] for number in range(len(images))], np.float32)
+    depth = np.where(images[..., 0] > 0, 3.0, 0.0).astype(np.float32)
+    made = refine_images(bending(), ImageBank(images, CPU), None, 0, keypoints=middle, depth=depth)
+    assert made.keypoints is not None
+    assert made.depth is not None
+    ink = made.bent.arrays[..., 0].astype(float)
+    assert np.abs(made.keypoints[:, 0, 0] - middle[:, 0, 0]).max() > 0.5  # the bars have moved
+    for row, (x, y, _) in zip(ink, made.keypoints[:, 0], strict=True):
+        line = row[round(float(y))]
+        assert float(x) == pytest.approx((line * np.arange(24)).sum() / line.sum(), abs=0.75)
+    known = made.depth > 0
+    assert (known & (ink >= 128)).sum() / (known | (ink >= 128)).sum() > 0.95
+    assert set(np.unique(made.depth[known]).round(4)) == {3.0}
+
+
+def test_a_keypoint_lies_where_its_pixel_went():
+    field = torch.zeros(1, 2, 16, 24)
+    field[:, 0], field[:, 1] = 2.0, -1.0
+    moved = bent_keypoints(np.array([[[10, 8, 2], [1, 8, 2]]], np.float32), field)
+    assert moved[0].tolist() == pytest.approx(np.array([[8, 9, 2], [-1, 9, 0]]), abs=1e-4)

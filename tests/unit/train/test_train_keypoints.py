@@ -10,13 +10,13 @@ from torch import Tensor
 from stages.common.affine import AffineParams
 from stages.common.device import seeded
 from stages.common.errors import UserError
+from stages.common.heatmaps import decode, encode
 from stages.common.samples import SampleSet
 from stages.common.spec import DatasetSpec
 from stages.common.warp import random_affine, warp_images, warp_points
 from stages.train.params import TrainParams
 from stages.train.targets import make_target
 from stages.train.targets.base import Target
-from stages.train.targets.keypoints import decode, encode
 
 
 def target(
@@ -147,7 +147,8 @@ def test_pck_worked_by_hand() -> None:
     labels = torch.tensor([[[10.0, 10.0, 2.0], [20.0, 20.0, 1.0]], [[10.0, 10.0, 2.0], [0.0, 0.0, 0.0]]])
     predictions = labels + torch.tensor([[[3.0, 4.0, 0.0], [0.0, 2.0, 0.0]], [[6.0, 8.0, 0.0], [9.0, 0.0, 2.0]]])
     # Distances 5 and 2, then 10 and one that does not count.
-    chosen = target()
+    spec = DatasetSpec(name="points", size=(40, 60), channels=1, keypoints=2)
+    chosen = make_target(spec, TrainParams.model_validate({"target": "hourglass", "keypoints": {"within_px": 5}}))
     assert chosen.scores(predictions, labels) == pytest.approx(
         {
             "pck": 2 / 3,
@@ -157,6 +158,7 @@ def test_pck_worked_by_hand() -> None:
             "pck_5px": 2 / 3,
             "pck_10px": 1.0,
             "distance_px": 17 / 3,
+            "nme": 3.5 / (10 * 2**0.5),  # of the first image; the second has no box around one keypoint
         }
     )
     assert chosen.image_scores(predictions, labels).tolist() == [1.0, 0.0]
@@ -220,3 +222,8 @@ def test_dots_are_drawn_at_their_places_and_small_images_enlarged(size: tuple[in
     assert (picture[25 * scale + scale // 2, 4 * scale + scale // 2] == 70).all()
     assert 0 < (~first).sum() < first.sum()
     assert columns.max() < 15 * scale - 2 * scale
+
+
+@pytest.mark.parametrize(("side", "within"), [(32, 2.0), (64, 4.0), (224, 5.0)])
+def test_the_distance_that_decides_follows_the_image_up_to_five_pixels(side: int, within: float) -> None:
+    assert target(side, side).metric.title == f"share of keypoints within {within:g} px"

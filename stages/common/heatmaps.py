@@ -1,0 +1,39 @@
+"""Keypoints as heat maps and back."""
+
+import torch
+from torch import Tensor
+
+
+def encode(places: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
+    """Heat maps (N, K, height, width) with a Gaussian of height 1 around each place.
+
+    places: (N, K, 2) x, y in pixels of the heat map, anywhere between its pixels. sigma: in the same pixels.
+    """
+    rows, columns = (torch.arange(side, device=places.device, dtype=places.dtype) for side in size)
+    x = (columns - places[:, :, :1]).square()
+    y = (rows - places[:, :, 1:]).square()
+    return torch.exp(-(y[:, :, :, None] + x[:, :, None, :]) / (2 * sigma**2))
+
+
+def decode(maps: Tensor) -> Tensor:
+    """Places (N, K, 2) of the peaks of heat maps (N, K, height, width), in pixels of the heat map.
+
+    The highest pixel, moved by at most half of one to the top of the Gaussian through it and its neighbours: the Taylor
+    expansion of the logarithm (Zhang et al., CVPR 2020, section 3.2), along x and y apart, without smoothing before.
+    """
+    height, width = maps.shape[2:]
+    peaks = maps.flatten(2).argmax(dim=2)
+    rows, columns = peaks // width, peaks % width
+    through_row = maps.gather(2, rows[:, :, None, None].expand(-1, -1, 1, width))[:, :, 0]
+    through_column = maps.gather(3, columns[:, :, None, None].expand(-1, -1, height, 1))[:, :, :, 0]
+    return torch.stack([columns + _offset(through_row, columns), rows + _offset(through_column, rows)], dim=2)
+
+
+def _offset(lines: Tensor, peaks: Tensor) -> Tensor:
+    """How far the top of a Gaussian lies beside the highest pixel of lines (N, K, L); 0 at the ends."""
+    last = lines.shape[2] - 1
+    # Mirrored at the ends, where one neighbour is missing.
+    before, after = (peaks - 1).abs(), last - (last - peaks - 1).abs()
+    logs = lines.clamp(min=1e-6).log().gather(2, torch.stack([before, peaks, after], dim=2))
+    left, top, right = logs.unbind(dim=2)
+    return (left - right) / (2 * (left + right - 2 * top).clamp(max=-1e-6))

@@ -1,0 +1,53 @@
+"""Which of a source's labels go on to the other stages: `prepare.learn`."""
+
+from typing import Any, Literal
+
+from stages.common.errors import UserError
+from stages.common.spec import DatasetSpec
+from stages.prepare.records import Pixels
+
+Learn = Literal["auto", "classes", "keypoints", "depth"]
+
+
+def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
+    """The spec with the labels that are learnt alone. With `auto`, data with a gaze keeps what else it has.
+
+    Raises UserError when the data has no labels of that kind.
+    """
+    there = {"classes": bool(spec.classes), "keypoints": spec.keypoints > 0, "depth": spec.depth}
+    if learn == "auto":
+        if spec.gaze:
+            return spec
+        chosen = next((kind for kind, has in there.items() if has), "")
+    elif there[learn]:
+        chosen = learn
+    else:
+        found = " and ".join(kind for kind, has in there.items() if has) or "no such labels"
+        raise UserError(f"prepare.learn: {learn}, but {spec.name} has {found}; take one of these or auto")
+    return spec.model_copy(
+        update={
+            "classes": spec.classes if chosen == "classes" else (),
+            "labels": spec.labels if chosen == "classes" else "masks",
+            "keypoints": spec.keypoints if chosen == "keypoints" else 0,
+            "flip": spec.flip if chosen == "keypoints" else (),
+            "depth": spec.depth and chosen == "depth",
+            "gaze": False,
+        }
+    )
+
+
+def learnt_pixels(pixels: Pixels, spec: DatasetSpec) -> Pixels:
+    """An image with the labels of a spec that `learnt_spec` gave; what a cut-out is made of stays."""
+    if spec.gaze:
+        return pixels
+    kept = {
+        "mask": bool(spec.classes) and spec.labels == "masks",
+        "boxes": spec.labels == "boxes",
+        "ignored": spec.labels == "boxes",
+        "class_id": spec.labels == "image" or pixels.alpha is not None,
+        "keypoints": spec.keypoints > 0,
+        "depth": spec.depth,
+        "gaze": False,
+    }
+    dropped: dict[str, Any] = {name: None for name, keep in kept.items() if not keep}
+    return pixels._replace(**dropped)

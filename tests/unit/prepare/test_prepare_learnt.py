@@ -1,0 +1,67 @@
+"""Which labels go on, and the rules that make those of digits."""
+
+import numpy as np
+import pytest
+
+from stages.common.errors import UserError
+from stages.common.spec import DatasetSpec
+from stages.prepare.learnt import learnt_pixels, learnt_spec
+from stages.prepare.sources.digits import ink_depth, ink_keypoints, read_digit
+
+EVERYTHING = DatasetSpec(
+    name="all", size=(8, 8), channels=1, classes=("background", "1"), keypoints=5, flip=(0, 1, 3, 2, 4), depth=True
+)
+
+
+def cross() -> np.ndarray:
+    ink = np.zeros((8, 8), bool)
+    ink[1:6, 3] = True
+    ink[2, 1:7] = True
+    return ink
+
+
+def test_keypoints_of_ink_by_hand() -> None:
+    found = ink_keypoints(cross())
+    assert found[:4].tolist() == [[3, 1, 2], [3, 5, 2], [1, 2, 2], [6, 2, 2]]
+    rows, columns = np.nonzero(cross())
+    assert found[4].tolist() == pytest.approx([columns.mean(), rows.mean(), 2])
+
+
+def test_of_several_outermost_pixels_the_middle_one_counts() -> None:
+    ink = np.zeros((8, 8), bool)
+    ink[2, [1, 2, 6]] = True
+    assert ink_keypoints(ink)[0].tolist() == [2, 2, 2]
+
+
+def test_keypoints_without_ink_are_unknown() -> None:
+    assert not ink_keypoints(np.zeros((4, 4), bool)).any()
+
+
+def test_depth_is_the_distance_to_the_nearest_pixel_without_ink() -> None:
+    ink = np.zeros((7, 7), bool)
+    ink[1:6, 1:6] = True
+    assert ink_depth(ink)[3].tolist() == [0, 1, 2, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(("learn", "kept"), [("classes", "mask"), ("keypoints", "keypoints"), ("depth", "depth")])
+def test_one_kind_of_labels_goes_on(learn: str, kept: str) -> None:
+    pixels = read_digit(cross().astype(np.uint8) * 255, 3)
+    spec = learnt_spec(EVERYTHING, learn)  # type: ignore[arg-type]
+    found = learnt_pixels(pixels, spec)
+    assert [name for name in ("mask", "keypoints", "depth") if getattr(found, name) is not None] == [kept]
+    assert (bool(spec.classes), spec.keypoints > 0, spec.depth) == tuple(
+        kept == name for name in ("mask", "keypoints", "depth")
+    )
+
+
+def test_auto_takes_classes_before_keypoints_and_leaves_gaze_alone() -> None:
+    assert learnt_spec(EVERYTHING, "auto") == EVERYTHING.model_copy(update={"keypoints": 0, "flip": (), "depth": False})
+    gaze = EVERYTHING.model_copy(update={"gaze": True})
+    assert learnt_spec(gaze, "auto") == gaze
+    points = EVERYTHING.model_copy(update={"classes": ()})
+    assert learnt_spec(points, "auto").keypoints == 5
+
+
+def test_labels_that_are_not_there_are_refused() -> None:
+    with pytest.raises(UserError, match=r"prepare\.learn: depth, but all has classes and keypoints"):
+        learnt_spec(EVERYTHING.model_copy(update={"depth": False}), "depth")
