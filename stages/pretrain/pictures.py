@@ -12,6 +12,7 @@ from stages.pretrain.generator import Generator
 
 COLUMNS = 16
 PICTURED = 8 * COLUMNS
+LARGEST_BATCH, BATCH_PIXELS = 64, 64 * 256 * 256
 
 
 def picture_scale(size: tuple[int, int]) -> int:
@@ -20,10 +21,11 @@ def picture_scale(size: tuple[int, int]) -> int:
 
 
 @torch.no_grad()
-def sample_images(generator: Generator, count: int, psi: float, seed: int, batch: int = 64) -> Tensor:
+def sample_images(generator: Generator, count: int, psi: float, seed: int) -> Tensor:
     """(count, C, H, W) on the CPU from latents that depend on the seed alone."""
     z = torch.randn(count, generator.z_dim, generator=seeded(seed, 3))
-    device = generator.device
+    device, (height, width) = generator.device, generator.size
+    batch = min(LARGEST_BATCH, max(1, BATCH_PIXELS // (height * width)))
     return torch.cat([generator(part.to(device), psi).cpu() for part in z.split(batch)])
 
 
