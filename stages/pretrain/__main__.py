@@ -1,10 +1,12 @@
-"""Train a StyleGAN2 on the unlabelled images; writes generator and discriminator, sample grids, distances to real."""
+"""Train a StyleGAN2 on the unlabelled images, or take a trained one; writes generator and discriminator, sample grids,
+distances to real."""
 
 import json
 import shutil
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from stages.common.checkpoint import WorkFolder
@@ -18,11 +20,12 @@ from stages.common.samples import read_set
 from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
 from stages.common.tensors import ImageBank
 from stages.common.tracking import Tracker
-from stages.pretrain.build import network_config, save_network
+from stages.pretrain.build import Gan, save_network
 from stages.pretrain.clusters import cluster_images, cluster_shares
 from stages.pretrain.features import build_features
 from stages.pretrain.generator import channels_at, doublings, start_size
 from stages.pretrain.params import PretrainParams
+from stages.pretrain.pretrained import load_pretrained
 from stages.pretrain.report import measure, write_pictures
 from stages.pretrain.run import Run, make_accelerator
 from stages.pretrain.state import TrainingState, new_state
@@ -34,39 +37,74 @@ FEWEST_IMAGES, FEWEST_A_CLUSTER = 50, 10
 
 
 def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
-    """Read, train, write."""
+    """Read, train or take a trained generator, write."""
     spec = read_spec()
     reals = read_set(require(UNLABELED, "prepare"))
     check(params, spec, len(reals))
     accelerator = make_accelerator(pick_device(shared.device).type, params.precision)
     images = ImageBank(reals.images, accelerator.device)
-    clusters = find_clusters(images, params, shared.seed)
-    trainer = Trainer(images, params, shared.seed, accelerator, clusters)
     features = build_features(params.measure.features, spec.channels, params.measure.inception_weights)
-    shares = cluster_shares(clusters, max(params.network.clusters, 1))
-    state = new_state(params, spec.size, spec.channels, shared.seed, accelerator.device, shares)
-    training = params.model_dump(mode="json", exclude={"measure", "log_every", "sample_every", "save_every"})
-    work = WorkFolder("pretrain", work_digest("pretrain", [training, shared.seed], [UNLABELED, SPEC_PATH]))
-    run = Run(trainer, state, work, track)
-    resumed = run.resume()
-    describe(state, spec, len(images), trainer, resumed)
-    run.train()
+    run = None
+    if params.weights is None:
+        run = start_run(params, spec, images, shared.seed, accelerator, track)
+        run.train()
+        gan = Gan(params.network, spec.size, spec.channels, run.state.average, run.state.discriminator)
+    else:
+        gan = take_generator(params.weights, spec, shared.seed, accelerator.device)
     if not accelerator.is_main_process:
         return
-    config = network_config(params.network, spec.size, spec.channels)
     with publish(REPORTS / "pictures") as folder:
-        shutil.copytree(run.pictures, folder, dirs_exist_ok=True)
-        write_pictures(folder, state.average, images, shared.seed)
-    metrics = measure(state.average, images, features, params.measure, shared.seed)
-    shutil.copy(run.stats.path, REPORTS / "stats.jsonl")
+        if run:
+            shutil.copytree(run.pictures, folder, dirs_exist_ok=True)
+        write_pictures(folder, gan.generator, images, shared.seed)
+    metrics = measure(gan.generator, images, features, params.measure, shared.seed)
+    write_atomically(REPORTS / "stats.jsonl", run.stats.path.read_bytes() if run else b"")
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     with publish(MODELS) as folder:
-        save_network(folder / "generator.safetensors", state.average, config)
-        save_network(folder / "discriminator.safetensors", state.discriminator, config)
+        save_network(folder / "generator.safetensors", gan.generator, gan.config)
+        if gan.discriminator is not None:
+            save_network(folder / "discriminator.safetensors", gan.discriminator, gan.config)
     track.metrics(metrics)
     track.artifact(REPORTS / "pictures" / "fakes.png", "pictures")
     track.dataset(reals.index, f"{spec.name}-unlabeled", UNLABELED, "training")
-    work.clear()
+    if run:
+        run.work.clear()
+
+
+def start_run(
+    params: PretrainParams,
+    spec: DatasetSpec,
+    images: ImageBank,
+    seed: int,
+    accelerator: Accelerator,
+    track: Tracker,
+) -> Run:
+    """A training from the start, or from where a killed one was."""
+    clusters = find_clusters(images, params, seed)
+    trainer = Trainer(images, params, seed, accelerator, clusters)
+    shares = cluster_shares(clusters, max(params.network.clusters, 1))
+    state = new_state(params, spec.size, spec.channels, seed, accelerator.device, shares)
+    training = params.model_dump(mode="json", exclude={"measure", "log_every", "sample_every", "save_every"})
+    work = WorkFolder("pretrain", work_digest("pretrain", [training, seed], [UNLABELED, SPEC_PATH]))
+    run = Run(trainer, state, work, track)
+    resumed = run.resume()
+    describe(state, spec, len(images), trainer, resumed)
+    return run
+
+
+def take_generator(path: Path, spec: DatasetSpec, seed: int, device: torch.device) -> Gan:
+    """The trained generator of a file. Raises UserError when its images are not of the dataset's size and channels."""
+    gan = load_pretrained(path, seed)
+    if (gan.size, gan.channels) != (spec.size, spec.channels):
+        raise UserError(
+            f"{path}: draws images of {gan.size[0]}x{gan.size[1]}x{gan.channels}, but {spec.name} has "
+            f"{spec.size[0]}x{spec.size[1]}x{spec.channels}; set prepare.resize to its size, or take another generator"
+        )
+    parameters = sum(p.numel() for p in gan.generator.parameters()) / 1e6
+    judge = "with its discriminator" if gan.discriminator else "without a discriminator (see invert.perceptual)"
+    print(f"pretrain: a generator of {parameters:.2f} M parameters taken from {path}, {judge}", flush=True)
+    gan.generator.to(device)
+    return gan
 
 
 def find_clusters(images: ImageBank, params: PretrainParams, seed: int) -> Tensor:
@@ -77,7 +115,7 @@ def find_clusters(images: ImageBank, params: PretrainParams, seed: int) -> Tenso
 
 
 def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
-    """Raises UserError when the image size does not fit a GAN, or there is too little to train on or to measure."""
+    """Raises UserError when the GAN could label nothing, there is too little to measure on, or it cannot be trained."""
     if spec.labels != "masks":
         raise UserError(
             f"evaluate.recipes: the recipes with gan label pixels, but {spec.name} has labels: {spec.labels}; "
@@ -85,6 +123,12 @@ def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
         )
     if images < FEWEST_IMAGES:
         raise UserError(f"{UNLABELED}: {images} unlabelled images; a GAN needs at least {FEWEST_IMAGES}")
+    if params.weights is None:
+        check_training(params, spec, images)
+
+
+def check_training(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
+    """Raises UserError when the image size does not fit a GAN, or there is too little to train on."""
     if images < FEWEST_A_CLUSTER * params.network.clusters:
         raise UserError(
             f"pretrain.network.clusters: {params.network.clusters} for {images} unlabelled images; take at most "

@@ -1,5 +1,6 @@
 """Networks from params, and from the weights that a run left."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,23 @@ def build_discriminator(params: NetworkParams, size: Pair, channels: int) -> Dis
     return Discriminator(size, channels, params.channel_base, params.channel_limit, params.clusters)
 
 
-def network_config(params: NetworkParams, size: Pair, channels: int) -> dict[str, Any]:
-    """What `load_generator` needs beside the weights."""
-    return {"network": params.model_dump(mode="json"), "size": list(size), "channels": channels}
+@dataclass(frozen=True)
+class Gan:
+    """What the stage leaves: the averaged generator, and the discriminator where there is one.
+
+    network: the params that built both. size, channels: of the images.
+    """
+
+    network: NetworkParams
+    size: Pair
+    channels: int
+    generator: Generator
+    discriminator: Discriminator | None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What `load_generator` needs beside the weights."""
+        return {"network": self.network.model_dump(mode="json"), "size": list(self.size), "channels": self.channels}
 
 
 def save_network(path: Path, network: Generator | Discriminator, config: dict[str, Any]) -> None:

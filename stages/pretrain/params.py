@@ -1,5 +1,6 @@
 """Parameters of the GAN and of its training."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -72,8 +73,10 @@ class MeasureParams(Params):
 
 
 class PretrainParams(Params):
-    """How the GAN is trained. Lengths count real images shown to the discriminator."""
+    """How the GAN is trained, or which one is taken. Lengths count real images shown to the discriminator."""
 
+    # A StyleGAN2 generator to take instead of training one: then only `measure` of this section acts.
+    weights: Path | None = None
     network: NetworkParams = NetworkParams()
     loss: Literal["relativistic", "nonsaturating"] = "relativistic"
     images: int = Field(default=160_000, ge=1)
