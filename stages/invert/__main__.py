@@ -35,7 +35,8 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     """Read, train the encoder, invert, write."""
     device = pick_device(shared.device)
     generator = load_generator(require(GAN / "generator.safetensors", "pretrain")).to(device)
-    critic = load_discriminator(GAN / "discriminator.safetensors").to(device)
+    judge = GAN / "discriminator.safetensors"
+    critic = load_discriminator(judge).to(device) if judge.exists() else None
     distance = build_perceptual(params.perceptual, critic, params.backbone_weights).to(device)
     labeled = read_set(require(LABELED, "prepare"))
     images, labels = to_images(labeled.images).to(device), dense_labels(labeled)

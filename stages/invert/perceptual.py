@@ -82,9 +82,17 @@ class LpipsDistance(nn.Module):
         return self.metric(*rgb).flatten()
 
 
-def build_perceptual(kind: str, discriminator: Discriminator, weights: str | None) -> nn.Module:
-    """A frozen distance: (N, C, H, W), (N, C, H, W) in [-1, 1] -> (N,)."""
+def build_perceptual(kind: str, discriminator: Discriminator | None, weights: str | None) -> nn.Module:
+    """A frozen distance: (N, C, H, W), (N, C, H, W) in [-1, 1] -> (N,).
+
+    Raises UserError when it needs the discriminator and there is none, as beside a generator that was not trained here.
+    """
     if kind == "discriminator":
+        if discriminator is None:
+            raise UserError(
+                "invert.perceptual: discriminator, but the file of pretrain.weights has none; choose efficientnet, or "
+                "lpips_vgg or lpips_alex with invert.backbone_weights"
+            )
         return DiscriminatorDistance(discriminator).requires_grad_(False)
     if kind == "efficientnet":
         return EfficientNetDistance().requires_grad_(False)

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from stages.common.affine import AffineParams
+from stages.common.errors import UserError
 from stages.common.tensors import ImageBank
 from stages.invert.encoder import build_encoder, finetune, regress
 from stages.invert.inversion import invert
 from stages.invert.losses import Weights, reconstruction_terms, weighted
 from stages.invert.optimise import Best, optimise_latents, rate_factor
 from stages.invert.params import EncoderParams, OptimiseParams
-from stages.invert.perceptual import DiscriminatorDistance, map_distance
+from stages.invert.perceptual import DiscriminatorDistance, build_perceptual, map_distance
 from stages.invert.views import make_views
 from stages.pretrain.build import build_discriminator, build_generator
 from stages.pretrain.params import NetworkParams
@@ -122,6 +123,11 @@ def test_views_move_image_and_mask_together():
         agree = ((view[0] > 0) == (mask == 3)).float().mean()
         assert agree > 0.97
     assert not torch.equal(moved[1], moved[2])
+
+
+def test_without_a_discriminator_another_distance_is_asked_for():
+    with pytest.raises(UserError, match=r"invert\.perceptual: discriminator, but .* has none; choose efficientnet, or"):
+        build_perceptual("discriminator", None, None)
 
 
 def test_perceptual_distance_is_zero_at_home_symmetric_and_has_gradients():
