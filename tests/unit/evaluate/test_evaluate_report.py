@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -123,6 +124,16 @@ def test_a_full_page_misses_nothing(full):
     assert "0.0712" in text
     assert re.search(r"<td>no_noise</td><td class=\"n\">2</td>", text)
     assert re.search(r"<td>label_aligned</td><td class=\"n\">1</td>", text)
+
+
+def test_a_generator_that_was_trained_elsewhere_is_named_and_no_curve_is_missed(full):
+    (full / "reports/pretrain/stats.jsonl").write_text("")
+    findings = made_findings(full, two_recipes())
+    assert "Not shown" in render(findings, tiles())
+    taken = replace(findings.provenance, params={"pretrain.weights": "faces.pt"})
+    text = render(replace(findings, provenance=taken), tiles())
+    assert "Not shown" not in text
+    assert "not trained here but taken from <code>faces.pt</code>" in text
 
 
 def test_missing_reports_are_named_instead_of_failing(tmp_path):
