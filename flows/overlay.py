@@ -15,7 +15,7 @@ from stages.common.params import SharedParams, read_yaml
 from stages.common.tracking import flatten
 
 Change = tuple[str, Any, Any]
-FOLDERS = ("prepare.path", "prepare.simulator_path", "prepare.backgrounds.path")
+PATHS = ("prepare.path", "prepare.simulator_path", "prepare.backgrounds.path", "pretrain.weights")
 
 
 def preset_path(folder: Path, name: str, kind: str = "preset") -> Path:
@@ -77,9 +77,9 @@ def read_overlay(path: Path) -> dict[str, Any]:
 
 
 def with_absolute_path(whole: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """The overlay for a copy elsewhere: relative folders of images in the whole params were meant from here."""
+    """The overlay for a copy elsewhere: relative paths of images and weights were meant from here."""
     values = flatten(whole)
-    for key in FOLDERS:
+    for key in PATHS:
         if values.get(key):
             overlay = merged(overlay, nested(key, str(Path(values[key]).resolve())))
     return dict(overlay)
