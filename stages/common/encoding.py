@@ -1,6 +1,7 @@
 """Images and arrays to and from the bytes of PNG and .npy files."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -30,3 +31,13 @@ def decode_array(data: bytes) -> np.ndarray:
     """The array in the bytes of a .npy file; nothing is unpickled."""
     values: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     return values
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The whole file, decoded. Raises ValueError with the reason when it is missing, cut off or no image."""
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            return opened
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(str(error).split(" <")[0].split(" '")[0]) from error

@@ -1,9 +1,11 @@
 """Facts of label masks."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from stages.common.errors import UserError
 from stages.common.spec import IGNORE
 
 LEAST = 16  # pixels: smaller spots of a class are slips of the labelling, or too little to recognise
@@ -31,3 +33,23 @@ def regions(mask: np.ndarray) -> list[tuple[int, np.ndarray]]:
         sizes = np.bincount(numbers.ravel(), minlength=count + 1)
         found += [(class_id, numbers == number) for number in range(1, count + 1) if sizes[number] >= LEAST]
     return found
+
+
+def class_ids(ids: np.ndarray, path: Path, size: tuple[int, int], classes: int) -> np.ndarray:
+    """(H, W) uint8 class ids, as the pixels of a file say them.
+
+    Raises UserError when they are no map of class ids, of another size than the image, or out of range.
+    """
+    if ids.ndim != 2:
+        raise UserError(f"{path}: {ids.shape[2]} channels, but a mask has one, holding class ids")
+    if ids.shape != size:
+        raise UserError(
+            f"{path}: the mask is {ids.shape[0]} x {ids.shape[1]} pixels, but its image is {size[0]} x {size[1]}"
+        )
+    strange = np.setdiff1d(ids, [*range(classes), IGNORE])
+    if len(strange):
+        raise UserError(
+            f"{path}: class id {strange[0]} is out of range; the {classes} classes of dataset.yaml are "
+            f"0 to {classes - 1}, and {IGNORE} is ignored"
+        )
+    return ids.astype(np.uint8)

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from stages.common.encoding import open_picture
 from stages.common.errors import UserError
-from stages.common.spec import IGNORE, DatasetSpec
+from stages.common.masks import class_ids
+from stages.common.spec import DatasetSpec
 from stages.prepare.records import BadFileError, Pixels
 
 WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -15,12 +17,9 @@ WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 def open_image(path: Path) -> Image.Image:
     """The whole file, decoded. Raises BadFileError when it is cut off or no image."""
     try:
-        with Image.open(path) as opened:
-            opened.load()
-            return opened
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).split(" <")[0].split(" '")[0]
-        raise BadFileError(str(path), f"not a readable image ({reason}); replace or remove the file") from error
+        return open_picture(path)
+    except ValueError as error:
+        raise BadFileError(str(path), f"not a readable image ({error}); replace or remove the file") from error
 
 
 def read_image(path: Path, spec: DatasetSpec, any_size: bool) -> np.ndarray:
@@ -53,19 +52,7 @@ def read_mask(path: Path, size: tuple[int, int], classes: int) -> np.ndarray:
         ids = np.asarray(open_image(path))
     except BadFileError as error:
         raise UserError(str(error)) from error
-    if ids.ndim != 2:
-        raise UserError(f"{path}: {ids.shape[2]} channels, but a mask has one, holding class ids")
-    if ids.shape != size:
-        raise UserError(
-            f"{path}: the mask is {ids.shape[0]} x {ids.shape[1]} pixels, but its image is {size[0]} x {size[1]}"
-        )
-    strange = np.setdiff1d(ids, [*range(classes), IGNORE])
-    if len(strange):
-        raise UserError(
-            f"{path}: class id {strange[0]} is out of range; the {classes} classes of dataset.yaml are "
-            f"0 to {classes - 1}, and {IGNORE} is ignored"
-        )
-    return ids.astype(np.uint8)
+    return class_ids(ids, path, size, classes)
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:

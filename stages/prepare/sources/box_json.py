@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
+from stages.common.coco_entries import CocoCategory, CocoImage, Entry
 from stages.common.errors import UserError
-from stages.common.params import Params, parse
+from stages.common.params import parse
 from stages.common.spec import DatasetSpec
 
 NAME = "annotations.json"
@@ -21,28 +22,6 @@ def _four_numbers(found: Any) -> Any:
     if not numbers or len(found) != 4:
         raise ValueError("needs four numbers: left, top, width, height")
     return found
-
-
-class Entry(Params):
-    """What is read of an entry; its other keys are left alone."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class CocoImage(Entry):
-    """An image that was looked at, whether or not it has a box. width, height: in pixels, where the file says them."""
-
-    id: int
-    file_name: str
-    width: int | None = None
-    height: int | None = None
-
-
-class CocoCategory(Entry):
-    """A class."""
-
-    id: int
-    name: str
 
 
 class CocoBox(Entry):

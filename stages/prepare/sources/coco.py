@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from stages.common.coco_masks import decoded
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.compositing_params import BackgroundParams
 from stages.prepare.cutouts import spread
 from stages.prepare.params import PrepareParams
 from stages.prepare.records import Record, Source, group_of
-from stages.prepare.sources.coco_masks import decoded
 from stages.prepare.sources.folder_cutouts import background_parts
 from stages.prepare.sources.instances import Instance, Pictured, cut_instances, folder_of, frame_of, read_boxed
 

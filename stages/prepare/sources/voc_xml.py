@@ -5,6 +5,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from stages.common.errors import UserError
+from stages.common.safe_xml import parse_xml
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 
@@ -20,22 +21,13 @@ class Object(NamedTuple):
     ymax: float
 
 
-class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses the declarations that entities come in: a few lines of them can unfold to gigabytes."""
-
-    def doctype(self, name: str, *_: object) -> None:
-        raise ValueError(f"declares a document type, {name}")
-
-
 def read_objects(path: Path) -> list[Object]:
     """All objects of an image. Raises UserError when the file is missing, damaged or declares a document type."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; every image needs its annotation")
-    parser = ElementTree.XMLParser(target=_NoDoctype())
     try:
-        parser.feed(path.read_bytes())
-        return [_object(one) for one in parser.close().iter("object")]
-    except (ElementTree.ParseError, ValueError) as error:
+        return [_object(one) for one in parse_xml(path.read_bytes()).iter("object")]
+    except ValueError as error:
         raise UserError(f"{path}: no annotation of VOC ({error}); put its own file there") from error
 
 

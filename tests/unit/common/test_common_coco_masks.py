@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.prepare.sources.coco_masks import decoded, polygons_mask, runs_mask, unpacked
+from stages.common.coco_masks import decoded, polygons_mask, runs_mask, unpacked
 
 
 def test_runs_go_down_the_columns_and_start_outside():
