@@ -1,0 +1,97 @@
+"""Masks to annotation tools and back: Label Studio, CVAT, COCO and masks as PNG files.
+
+Each format is a module with `write` and `read`; `FORMATS` has them by name, and `read` finds out which it is.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from stages.common.errors import UserError
+from stages.common.exchange import coco, cvat, label_studio, voc_masks
+from stages.common.exchange.contract import Annotated, Size, read_json, write_images
+from stages.common.exchange.cvat_xml import LABELS
+from stages.common.exchange.label_studio_tasks import INTERFACE
+
+__all__ = ["FORMATS", "Annotated", "Format", "format_of", "read", "write_images"]
+
+
+class Format(Protocol):
+    """What the module of a format offers."""
+
+    def write(self, folder: Path, items: Sequence[Annotated], classes: Sequence[str]) -> None:
+        """Files for the tool, beside `images/` of the folder."""
+
+    def read(
+        self, path: Path, size: Size, classes: Sequence[str], names: Collection[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """(H, W) uint8 class ids by image name, 0 = background, 255 = ignore; unannotated images are absent.
+
+        size: (height, width) of all images. classes: by id, the background first. names: the images that may be
+        annotated, None for any.
+        """
+
+
+FORMATS: dict[str, Format] = {"label_studio": label_studio, "cvat": cvat, "coco": coco, "voc_masks": voc_masks}
+
+
+def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """(H, W) uint8 class ids by image name, 0 = background, 255 = ignore, from what a tool exported in any format.
+
+    path: the file, its folder, or the .zip of it as the tool gave it. Unannotated images are absent.
+    Raises UserError when it is none of the formats, or what it holds does not fit the images and classes.
+    """
+    with _unzipped(path) as place:
+        try:
+            file = _file_in(place)
+            return FORMATS[format_of(file)].read(file, size, classes, names)
+        except UserError as error:
+            raise UserError(str(error).replace(str(place), str(path))) from error
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[Path]:
+    """The path, or what the archive holds in a temporary folder."""
+    if not zipfile.is_zipfile(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(folder)
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+            raise UserError(f"{path}: cannot be unpacked ({error}); export it again") from error
+        yield Path(folder)
+
+
+def _file_in(path: Path) -> Path:
+    """The file with the annotations when it is in a folder; the folder when it holds masks."""
+    if not path.is_dir() or (path / voc_masks.MASKS).is_dir():
+        return path
+    files = [file for pattern in ("*.xml", "*.json", "annotations/*.json") for file in sorted(path.glob(pattern))]
+    files = [file for file in files if file.name not in (INTERFACE, LABELS)]
+    if len(files) > 1:
+        found = ", ".join(file.name for file in files)
+        raise UserError(f"{path}: several files may hold the annotations ({found}); name the one to read")
+    return files[0] if files else path
+
+
+def format_of(path: Path) -> str:
+    """Name of the format of a file or a folder of masks. Raises UserError when it is missing or none of them."""
+    if path.is_dir():
+        return "voc_masks"
+    if path.suffix.lower() == ".xml":
+        return "cvat"
+    if path.suffix.lower() == ".json":
+        return "label_studio" if isinstance(read_json(path), list) else "coco"
+    if not path.exists():
+        raise UserError(f"{path}: no such file; name what the annotation tool exported")
+    raise UserError(
+        f"{path}: no export that is known; give a .json of Label Studio or COCO, a .xml of CVAT, a folder of masks, or "
+        "a .zip of one of them"
+    )
