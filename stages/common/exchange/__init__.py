@@ -1,6 +1,7 @@
-"""Masks to annotation tools and back: Label Studio, CVAT, COCO and masks as PNG files.
+"""Masks and keypoints to annotation tools and back: Label Studio, CVAT, COCO, and masks as PNG files.
 
-Each format is a module with `write` and `read`; `FORMATS` has them by name, and `read` finds out which it is.
+Each format is a module with `write` and `read`; `FORMATS` has those of masks by name, `POINT_FORMATS` those of
+keypoints, and `read` and `read_points` find out which it is.
 """
 
 import tempfile
@@ -13,16 +14,25 @@ from typing import Protocol
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.common.exchange import coco, cvat, label_studio, voc_masks
+from stages.common.exchange import (
+    coco,
+    coco_points,
+    cvat,
+    cvat_points,
+    label_studio,
+    label_studio_points,
+    voc_masks,
+)
 from stages.common.exchange.contract import Annotated, Size, read_json, write_images
 from stages.common.exchange.cvat_xml import LABELS
 from stages.common.exchange.label_studio_tasks import INTERFACE
+from stages.common.exchange.points import Pointed
 
-__all__ = ["FORMATS", "Annotated", "Format", "format_of", "read", "write_images"]
+__all__ = ["FORMATS", "POINT_FORMATS", "Annotated", "Pointed", "format_of", "read", "read_points", "write_images"]
 
 
 class Format(Protocol):
-    """What the module of a format offers."""
+    """What the module of a format of masks offers."""
 
     def write(self, folder: Path, items: Sequence[Annotated], classes: Sequence[str]) -> None:
         """Files for the tool, beside `images/` of the folder."""
@@ -37,7 +47,27 @@ class Format(Protocol):
         """
 
 
+class PointFormat(Protocol):
+    """What the module of a format of keypoints offers."""
+
+    def write(self, folder: Path, items: Sequence[Pointed], points: Sequence[str]) -> None:
+        """Files for the tool, beside `images/` of the folder."""
+
+    def read(
+        self, path: Path, size: Size, points: Sequence[str], names: Collection[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """(K, 3) float32 keypoints by image name, as in `Pointed`; unannotated images are absent.
+
+        size, names: as for masks. points: their names.
+        """
+
+
 FORMATS: dict[str, Format] = {"label_studio": label_studio, "cvat": cvat, "coco": coco, "voc_masks": voc_masks}
+POINT_FORMATS: dict[str, PointFormat] = {
+    "label_studio": label_studio_points,
+    "cvat": cvat_points,
+    "coco": coco_points,
+}
 
 
 def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -46,10 +76,26 @@ def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] 
     path: the file, its folder, or the .zip of it as the tool gave it. Unannotated images are absent.
     Raises UserError when it is none of the formats, or what it holds does not fit the images and classes.
     """
+    with _export(path) as file:
+        return FORMATS[format_of(file)].read(file, size, classes, names)
+
+
+def read_points(
+    path: Path, size: Size, points: Sequence[str], names: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """(K, 3) float32 keypoints by image name, as in `Pointed`; the rest as for `read`."""
+    with _export(path) as file:
+        if (name := format_of(file)) not in POINT_FORMATS:
+            raise UserError(f"{file}: a folder of masks holds no keypoints; name the file that has them")
+        return POINT_FORMATS[name].read(file, size, points, names)
+
+
+@contextmanager
+def _export(path: Path) -> Iterator[Path]:
+    """The file or folder with the annotations; what is wrong in an archive is said of the archive."""
     with _unzipped(path) as place:
         try:
-            file = _file_in(place)
-            return FORMATS[format_of(file)].read(file, size, classes, names)
+            yield _file_in(place)
         except UserError as error:
             raise UserError(str(error).replace(str(place), str(path))) from error
 

@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,14 +8,13 @@ from exchange_builders import SIZE, submit
 from pycocotools.coco import COCO
 
 from stages.common.errors import UserError
-from stages.common.exchange import coco_points, cvat_points, label_studio_points
+from stages.common.exchange import POINT_FORMATS, read_points
 from stages.common.exchange.coco_points import KEYPOINTS
-from stages.common.exchange.cvat_xml import ANNOTATIONS
-from stages.common.exchange.label_studio_tasks import TASKS
+from stages.common.exchange.cvat_xml import ANNOTATIONS, LABELS
+from stages.common.exchange.label_studio_tasks import INTERFACE, TASKS
 from stages.common.exchange.points import Pointed
 
 POINTS = ("nose", "left eye", "right eye", "chin")
-MODULES = {"coco": coco_points, "cvat": cvat_points, "label_studio": label_studio_points}
 FILES = {"coco": KEYPOINTS, "cvat": ANNOTATIONS, "label_studio": TASKS}
 HEIGHT, WIDTH = SIZE
 
@@ -34,21 +35,21 @@ def items() -> list[Pointed]:
 
 
 def exported(name, folder):
-    MODULES[name].write(folder, items(), POINTS)
+    POINT_FORMATS[name].write(folder, items(), POINTS)
     path = folder / FILES[name]
     return submit(path) if name == "label_studio" else path
 
 
 def refused(name, path, **values) -> str:
     with pytest.raises(UserError) as error:
-        MODULES[name].read(path, **{"size": SIZE, "points": POINTS} | values)
+        POINT_FORMATS[name].read(path, **{"size": SIZE, "points": POINTS} | values)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", POINT_FORMATS)
 def test_keypoints_come_back(name, tmp_path):
-    found = MODULES[name].read(exported(name, tmp_path), SIZE, POINTS, ["img-0", "img-1", "img-2", "new"])
+    found = POINT_FORMATS[name].read(exported(name, tmp_path), SIZE, POINTS, ["img-0", "img-1", "img-2", "new"])
     assert sorted(found) == ["img-0", "img-1", "img-2"]
     for seed in range(3):
         wanted = table(seed)
@@ -58,15 +59,15 @@ def test_keypoints_come_back(name, tmp_path):
         np.testing.assert_allclose(found[f"img-{seed}"], wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", POINT_FORMATS)
 def test_points_are_told_by_name_not_by_order(name, tmp_path):
     other = ("chin", "ear", "right eye", "left eye", "nose")
-    found = MODULES[name].read(exported(name, tmp_path), SIZE, other)["img-0"]
+    found = POINT_FORMATS[name].read(exported(name, tmp_path), SIZE, other)["img-0"]
     np.testing.assert_allclose(found[[4, 3, 2, 0], :2], table(0)[:, :2], atol=1e-5)
     assert not found[1].any()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", POINT_FORMATS)
 def test_what_does_not_fit_is_refused(name, tmp_path):
     path = exported(name, tmp_path)
     assert "img-1: no image is called that" in refused(name, path, names=["img-0"])
@@ -74,10 +75,10 @@ def test_what_does_not_fit_is_refused(name, tmp_path):
     assert "37 x 53" in refused(name, path, size=(74, 106))
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", POINT_FORMATS)
 def test_keypoints_of_another_number_are_not_written(name, tmp_path):
     with pytest.raises(ValueError, match="for 3 points"):
-        MODULES[name].write(tmp_path, items(), POINTS[1:])
+        POINT_FORMATS[name].write(tmp_path, items(), POINTS[1:])
 
 
 def test_pycocotools_finds_the_keypoints_that_are_written(tmp_path):
@@ -95,7 +96,7 @@ def test_pycocotools_finds_the_keypoints_that_are_written(tmp_path):
 
 def test_label_studio_counts_in_percent_from_the_corner(tmp_path):
     keypoints = np.array([[0, 0, 2], [26, 18, 2], [0, 0, 0], [0, 0, 0]], np.float32)
-    label_studio_points.write(tmp_path, [Pointed("a", SIZE, keypoints)], POINTS)
+    POINT_FORMATS["label_studio"].write(tmp_path, [Pointed("a", SIZE, keypoints)], POINTS)
     (task,) = json.loads((tmp_path / TASKS).read_text())
     first, middle = (one["value"] for one in task["predictions"][0]["result"])
     assert (first["x"], first["y"]) == pytest.approx((50 / WIDTH, 50 / HEIGHT))
@@ -111,7 +112,12 @@ def test_skeletons_of_cvat_are_read(tmp_path):
         '<points label="left eye" outside="1" occluded="0" points="5.00,5.00"></points>'
         "</skeleton></image></annotations>"
     )
-    assert cvat_points.read(path, SIZE, POINTS)["a"].tolist() == [[10, 20, 2], [0, 0, 0], [0, 0, 0], [-0.5, 36.5, 1]]
+    assert POINT_FORMATS["cvat"].read(path, SIZE, POINTS)["a"].tolist() == [
+        [10, 20, 2],
+        [0, 0, 0],
+        [0, 0, 0],
+        [-0.5, 36.5, 1],
+    ]
     text = path.read_text()
     path.write_text(text.replace("10.50,20.50", "10.50,20.50;11.00,21.00"))
     assert "a, points nose: needs one place" in refused("cvat", path)
@@ -139,3 +145,22 @@ def test_files_of_coco_that_cannot_be_meant_are_refused(tmp_path):
     assert "0 points" in changed("categories", keypoints=[])
     path.write_text("[]")
     assert "no mapping with images" in refused("coco", path)
+
+
+@pytest.mark.parametrize("name", POINT_FORMATS)
+def test_the_format_is_found_out_in_files_folders_and_archives(name, tmp_path):
+    source = tmp_path / "source"
+    path = exported(name, source)
+    for extra in (INTERFACE, LABELS):
+        (source / extra).unlink(missing_ok=True)
+    archive = shutil.make_archive(str(tmp_path / "export"), "zip", source)
+    wanted = POINT_FORMATS[name].read(path, SIZE, POINTS)
+    for place in (path, source, Path(archive)):
+        found = read_points(place, SIZE, POINTS)
+        assert found.keys() == wanted.keys()
+        assert all((found[key] == wanted[key]).all() for key in wanted)
+
+
+def test_masks_hold_no_keypoints(tmp_path):
+    with pytest.raises(UserError, match="a folder of masks holds no keypoints"):
+        read_points(tmp_path, SIZE, POINTS)
