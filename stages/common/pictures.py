@@ -131,8 +131,9 @@ def with_labels(
     class_ids: np.ndarray | None = None,
     depth: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Images (N, H, W, C), `enlarged`, with an arrow along the gaze, else a dot a keypoint, else outlined boxes, else
-    a frame for the class of the image, else the classes tinted, else the depth in their place.
+    """Images (N, H, W, C), `enlarged`, with an arrow along the gaze, else a dot a keypoint (and tinted classes, where
+    there are masks), else outlined boxes, else a frame for the class of the image, else the classes tinted, else the
+    depth in their place.
 
     masks: (N, H, W) ids. keypoints: (N, K, 3). gaze: (N, 2) pitch and yaw in radians. boxes: N arrays (K, 5).
     class_ids: (N,). depth: (N, H, W), 0 = unknown. Each may be missing.
@@ -140,7 +141,7 @@ def with_labels(
     if gaze is not None:
         return arrows(images, vectors_of(gaze), side)
     if keypoints is not None:
-        return mark_points(images, keypoints, side)
+        return mark_points(images if masks is None else overlay(images, masks, classes), keypoints, side)
     if boxes is not None:
         return outlined(images, boxes, classes, side)
     if class_ids is not None:

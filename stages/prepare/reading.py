@@ -41,17 +41,36 @@ def read_image(path: Path, spec: DatasetSpec, any_size: bool) -> np.ndarray:
     return pixels.reshape(*pixels.shape[:2], spec.channels)
 
 
+def open_label(path: Path, lacking: str) -> Image.Image:
+    """The whole file of a label, decoded. Raises UserError when it is missing, as `lacking` says, or unreadable."""
+    if not path.is_file():
+        raise UserError(f"{path}: {lacking}")
+    try:
+        return open_image(path)
+    except BadFileError as error:
+        raise UserError(str(error)) from error
+
+
+def read_ids(path: Path, lacking: str) -> np.ndarray:
+    """(H, W) ids of a mask as they are. Raises UserError as `open_label`, and for more channels than one."""
+    ids = np.asarray(open_label(path, lacking))
+    if ids.ndim != 2:
+        raise UserError(f"{path}: {ids.shape[2]} channels, but a mask has one, holding class ids")
+    return ids
+
+
+def refuse_other_shape(path: Path, shape: tuple[int, ...], size: tuple[int, int], what: str) -> None:
+    """Raises UserError when a map in a file is not of the (height, width) of its image; `what` it is a map of."""
+    if shape != size:
+        raise UserError(f"{path}: the {what} is {shape[0]} x {shape[1]} pixels, but its image is {size[0]} x {size[1]}")
+
+
 def read_mask(path: Path, size: tuple[int, int], classes: int) -> np.ndarray:
     """(H, W) uint8 class ids of an image of this size.
 
     Raises UserError when the file is missing, unreadable, no map of class ids, of another size, or out of range.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such mask; every labelled image needs one of the same name")
-    try:
-        ids = np.asarray(open_image(path))
-    except BadFileError as error:
-        raise UserError(str(error)) from error
+    ids = np.asarray(open_label(path, "no such mask; every labelled image needs one of the same name"))
     return class_ids(ids, path, size, classes)
 
 

@@ -1,6 +1,5 @@
 """annotations.json beside images/: the boxes of every image, in the format of COCO."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -10,10 +9,11 @@ from pydantic import BeforeValidator
 
 from stages.common.coco_entries import CocoCategory, CocoImage, Entry
 from stages.common.errors import UserError
-from stages.common.params import parse
 from stages.common.spec import DatasetSpec
+from stages.prepare.sources.coco_json import image_names, read_coco, refuse_other_size, refuse_unlisted
 
 NAME = "annotations.json"
+WHY = "dataset.yaml says labels: boxes, so list them there, as COCO does"
 TOLERANCE = 1.0  # pixels that a box may reach over the border, for tools round; it is clipped
 
 
@@ -59,8 +59,8 @@ def read_boxes(path: Path, spec: DatasetSpec) -> Mapping[str, Boxes]:
     Raises UserError when the file is missing or no such JSON, names an image twice,
     or has a box of an image or class that it or dataset.yaml does not name, or without area.
     """
-    found = _parsed(path)
-    names = _image_names(found, path)
+    found = read_coco(Coco, path, WHY)
+    names = image_names(found.images, path)
     classes = _class_ids(found, spec, path)
     rows: dict[tuple[str, bool], list[tuple[float, ...]]] = {}
     for number, box in enumerate(found.annotations):
@@ -86,30 +86,6 @@ def _array(rows: list[tuple[float, ...]]) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, 5)
 
 
-def _parsed(path: Path) -> Coco:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; dataset.yaml says labels: boxes, so list them there, as COCO does")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise UserError(
-            f"{path}: no mapping at the top; COCO's has the keys images, annotations and categories, each with a list"
-        )
-    return parse(Coco, content, path, "")
-
-
-def _image_names(found: Coco, path: Path) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for image in found.images:
-        name = Path(image.file_name).name
-        if image.id in names or name in names.values():
-            raise UserError(f"{path}: images: {name} or its id {image.id} is listed twice; remove one of them")
-        names[image.id] = name
-    return names
-
-
 def _class_ids(found: Coco, spec: DatasetSpec, path: Path) -> dict[int, int]:
     """Category id -> class id, by name. A category that no box has may be unknown to dataset.yaml."""
     used = {box.category_id for box in found.annotations}
@@ -128,17 +104,9 @@ def boxes_of(path: Path, table: Mapping[str, Boxes], listed_in: Path, size: tupl
     Raises UserError when the file does not list the image, says another size of it, or has a box that reaches out of it
     by more than a pixel.
     """
-    if path.name not in table and path.stem in table:
-        raise UserError(f"{listed_in}: images: {path.stem} has no suffix; give whole names, such as {path.name}")
-    if path.name not in table:
-        raise UserError(f"{listed_in}: images: {path.name} is not listed; list it, also without a box, or remove it")
+    refuse_unlisted(path, table, listed_in, "list it, also without a box, or remove it")
     found = table[path.name]
-    for key, said, real in (("width", found.width, size[1]), ("height", found.height, size[0])):
-        if said and said != real:
-            raise UserError(
-                f"{listed_in}: images: {path.name} has {key} {said}, but the image has {real}, so the boxes were drawn "
-                "for another size; scale both, or put the image there that they were drawn in"
-            )
+    refuse_other_size(path, (found.height, found.width), size, listed_in, "boxes")
     counted, ignored = (_clipped(boxes, path, listed_in, size) for boxes in (found.counted, found.ignored))
     return found._replace(counted=counted, ignored=ignored)
 

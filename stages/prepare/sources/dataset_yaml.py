@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from stages.common.errors import UserError
 from stages.common.params import Params, parse, read_yaml
@@ -25,6 +25,27 @@ class KeypointFormat(Params):
     count: int = Field(ge=1)
     flip: tuple[int, ...] = ()
 
+    @field_validator("flip")
+    @classmethod
+    def _trades_places(cls, flip: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        count = info.data.get("count")
+        if not flip or count is None:
+            return flip
+        if len(flip) != count:
+            raise ValueError(f"{len(flip)} numbers for {count} points; give one for each, or leave flip out")
+        for point, other in enumerate(flip):
+            if not 0 <= other < count:
+                raise ValueError(f"point {other} is none of the {count}, which are 0 to {count - 1}")
+            if flip[other] != point:
+                raise ValueError(f"point {point} trades places with {other}, but {other} with {flip[other]}")
+        return flip
+
+
+class DepthFormat(Params):
+    """unit_m: metres a step of the grey value."""
+
+    unit_m: float = Field(gt=0)
+
 
 class GazeFormat(Params):
     """unit of the angles, and the names of their columns: first the pitch, then the yaw."""
@@ -42,13 +63,15 @@ class GazeFormat(Params):
 
 class DatasetYaml(Params):
     """The whole file. classes: names by id, the background first. labels: what they are classes of: pixels (`masks`),
-    `boxes`, or whole images (`image`)."""
+    `boxes`, or whole images (`image`). keypoints, depth, gaze: there where images have them, with classes or without.
+    """
 
     name: str
     image: ImageFormat
     classes: tuple[str, ...] = ()
     labels: Literal["masks", "boxes", "image"] = "masks"
     keypoints: KeypointFormat | None = None
+    depth: DepthFormat | None = None
     gaze: GazeFormat | None = None
 
 
@@ -58,11 +81,12 @@ def read_dataset_yaml(path: Path) -> DatasetYaml:
         raise UserError(f"{path}: no such file; describe the data there: name, image: {{size, channels}}, classes")
     found = parse(DatasetYaml, read_yaml(path), path, "")
     classes = found.classes
-    unnamed = found.gaze is not None and not classes and found.labels == "masks"
+    others = found.keypoints or found.depth or found.gaze
+    unnamed = others is not None and not classes and found.labels == "masks"
     if not 2 <= len(classes) <= IGNORE and not unnamed:
         raise UserError(
             f"{path}: classes: {len(classes)} named; name the background first, then 1 to {IGNORE - 1}, or leave the "
-            "key out where images have a gaze and no masks"
+            "key out where images have keypoints, a depth or a gaze and no masks"
         )
     if len(set(classes)) < len(classes):
         twice = next(name for name in classes if classes.count(name) > 1)
@@ -72,12 +96,15 @@ def read_dataset_yaml(path: Path) -> DatasetYaml:
 
 def spec_of(found: DatasetYaml) -> DatasetSpec:
     """What later stages need of it."""
-    image = found.image
+    image, points = found.image, found.keypoints
     return DatasetSpec(
         name=found.name,
         size=image.size,
         channels=image.channels,
         classes=found.classes,
         labels=found.labels,
+        keypoints=0 if points is None else points.count,
+        flip=() if points is None else points.flip,
         gaze=found.gaze is not None,
+        depth=found.depth is not None,
     )

@@ -1,5 +1,6 @@
 """A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and their labels: masks/,
-annotations.json or labels.csv where pixels, boxes or images have classes, labels.csv where there is a gaze."""
+annotations.json or labels.csv where pixels, boxes or images have classes, keypoints.json, depth/, and labels.csv where
+there is a gaze."""
 
 import difflib
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from stages.common.spec import DatasetSpec
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import read_image, read_mask
 from stages.prepare.records import Pixels, Record, Source, group_of
-from stages.prepare.sources import box_json
+from stages.prepare.sources import box_json, depth_png, keypoint_json
 from stages.prepare.sources.class_csv import class_of, read_classes
 from stages.prepare.sources.dataset_yaml import DatasetYaml, read_dataset_yaml, spec_of
 from stages.prepare.sources.gaze_csv import gaze_of, read_gaze
@@ -38,9 +39,7 @@ def read_source(params: PrepareParams) -> Source:
         if (pool == "labeled" and spec.classes) or (root / pool).is_dir():
             records += pool_records(root / pool / "images", pool, described, params)
     if not spec.classes and not any(record.pool != "unlabeled" for record in records):
-        raise UserError(
-            f"{root / 'test'}: no such folder; add test/images/ and test/{NAME} with the gaze of each image"
-        )
+        raise UserError(f"{root / 'test'}: no such folder; add test/images/ with the labels of each image beside it")
     simulated = simulated_records(root, described, params) if params.simulator == "auto" else []
     if params.simulator != "auto" and (root / "simulated").is_dir():
         print(f"note: {root / 'simulated'} is not read, for prepare.simulator is {params.simulator}; auto reads it")
@@ -91,31 +90,42 @@ def pool_records(folder: Path, pool: str, described: DatasetYaml, params: Prepar
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of a pool. masks: their folder. gaze, classes, boxes: by file name. pool: its folder, with
-    the tables that list them."""
+    """The labels of a pool. masks, depth: their folders. unit_m: metres a step of the depth. gaze, classes, boxes,
+    keypoints: by file name. pool: its folder, with the tables that list them."""
 
-    masks: Path | None
-    gaze: Mapping[str, np.ndarray] | None
-    classes: Mapping[str, int] | None
-    boxes: Mapping[str, box_json.Boxes] | None
     pool: Path
+    masks: Path | None = None
+    depth: Path | None = None
+    unit_m: float = 1.0
+    gaze: Mapping[str, np.ndarray] | None = None
+    classes: Mapping[str, int] | None = None
+    boxes: Mapping[str, box_json.Boxes] | None = None
+    keypoints: Mapping[str, keypoint_json.Keypoints] | None = None
 
     @classmethod
     def beside(cls, images: Path, described: DatasetYaml, names: set[str]) -> "Labels":
         """The labels beside a folder `images/` with files of these names.
 
-        Raises UserError for a mask without an image or an unreadable table.
+        Raises UserError for a mask or a depth map without an image or an unreadable table.
         """
-        pool, kind, spec = images.parent, described.labels, spec_of(described)
-        masks = pool / "masks" if described.classes and kind == "masks" else None
-        if masks is not None:
-            _refuse_orphans(masks, {Path(name).stem for name in names})
-        gaze = read_gaze(pool / NAME, described.gaze) if described.gaze else None
-        classes = read_classes(pool / NAME, spec) if kind == "image" else None
-        boxes = box_json.read_boxes(pool / box_json.NAME, spec) if kind == "boxes" else None
-        _print_orphans(pool / NAME, [*(gaze or classes or [])], names)
-        _print_orphans(pool / box_json.NAME, [*(boxes or [])], names)
-        return cls(masks, gaze, classes, boxes, pool)
+        pool, kind, spec, points = images.parent, described.labels, spec_of(described), described.keypoints
+        found = cls(
+            pool,
+            masks=pool / "masks" if described.classes and kind == "masks" else None,
+            depth=pool / depth_png.FOLDER if described.depth else None,
+            unit_m=described.depth.unit_m if described.depth else 1.0,
+            gaze=read_gaze(pool / NAME, described.gaze) if described.gaze else None,
+            classes=read_classes(pool / NAME, spec) if kind == "image" else None,
+            boxes=box_json.read_boxes(pool / box_json.NAME, spec) if kind == "boxes" else None,
+            keypoints=keypoint_json.read_keypoints(pool / keypoint_json.NAME, points.count) if points else None,
+        )
+        for folder, what in ((found.masks, "mask"), (found.depth, "depth map")):
+            if folder is not None:
+                _refuse_orphans(folder, {Path(name).stem for name in names}, what)
+        _print_orphans(pool / NAME, [*(found.gaze or found.classes or [])], names)
+        _print_orphans(pool / box_json.NAME, [*(found.boxes or [])], names)
+        _print_orphans(pool / keypoint_json.NAME, [*(found.keypoints or [])], names)
+        return found
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -132,10 +142,10 @@ def image_files(folder: Path) -> list[Path]:
     return images
 
 
-def _refuse_orphans(masks: Path, stems: set[str]) -> None:
-    for path in sorted(masks.glob("*.png")):
+def _refuse_orphans(folder: Path, stems: set[str], what: str) -> None:
+    for path in sorted(folder.glob("*.png")):
         if path.stem not in stems:
-            raise UserError(f"{path}: no image of that name in {masks.parent / 'images'}; add it or remove the mask")
+            raise UserError(f"{path}: no image of that name in {folder.parent / 'images'}; add it or remove the {what}")
 
 
 def _print_orphans(table: Path, listed: list[str], names: set[str]) -> None:
@@ -145,20 +155,24 @@ def _print_orphans(table: Path, listed: list[str], names: set[str]) -> None:
 
 
 def read_labelled(path: Path, labels: Labels | None, spec: DatasetSpec, any_size: bool) -> Pixels:
-    """One image and, where there are labels, its mask of the same size, its boxes, its class and its gaze."""
+    """One image and, where there are labels, those that the data set has: its mask and its depth of the same size, its
+    keypoints, its boxes, its class and its gaze."""
     image = read_image(path, spec, any_size)
     if labels is None:
         return Pixels(image)
-    height, width = image.shape[:2]
-    masks, gaze, classes = labels.masks, labels.gaze, labels.classes
-    boxes, ignored = _boxes(path, labels, (height, width))
+    pool, size, file = labels.pool, (image.shape[0], image.shape[1]), f"{path.stem}.png"
+    masks, points, depth, gaze, classes = labels.masks, labels.keypoints, labels.depth, labels.gaze, labels.classes
+    boxes, ignored = _boxes(path, labels, size)
+    listed_in = pool / keypoint_json.NAME
     return Pixels(
         image,
-        None if masks is None else read_mask(masks / f"{path.stem}.png", (height, width), len(spec.classes)),
-        gaze=None if gaze is None else gaze_of(path, gaze, labels.pool / NAME),
+        mask=None if masks is None else read_mask(masks / file, size, len(spec.classes)),
+        keypoints=None if points is None else keypoint_json.keypoints_of(path, points, listed_in, size),
+        depth=None if depth is None else depth_png.read_depth(depth / file, size, labels.unit_m),
+        gaze=None if gaze is None else gaze_of(path, gaze, pool / NAME),
         boxes=boxes,
         ignored=ignored,
-        class_id=None if classes is None else class_of(path, classes, labels.pool / NAME),
+        class_id=None if classes is None else class_of(path, classes, pool / NAME),
     )
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stages.common.pictures import framed, outlined, palette, with_labels
+from stages.common.pictures import framed, mark_points, outlined, overlay, palette, with_labels
 
 
 def grey(count: int = 1) -> np.ndarray:
@@ -43,3 +43,11 @@ def test_labels_are_drawn_by_their_kind():
     boxed = with_labels(grey(), None, None, None, 3, 1, boxes)
     assert (boxed == outlined(grey(), boxes, 3)).all()
     assert (with_labels(grey(), None, None, None, 3, 1, None, ids) == framed(grey(), ids, 3)).all()
+
+
+def test_keypoints_are_drawn_over_the_classes():
+    points, masks = np.array([[[2, 3, 2]]], np.float32), np.ones((1, 8, 10), np.uint8)
+    assert (with_labels(grey(), None, points, None, 3, 1) == mark_points(grey(), points)).all()
+    both = with_labels(grey(), masks, points, None, 3, 1)
+    assert (both == mark_points(overlay(grey(), masks, 3), points)).all()
+    assert (both[0, -1, -1] == overlay(grey(), masks, 3)[0, -1, -1]).all()

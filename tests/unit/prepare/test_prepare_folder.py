@@ -37,7 +37,7 @@ def write_tree(root, size=(12, 20), channels=3, labeled=6, test=4, unlabeled=5, 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_good_tree_is_read_as_it_is(tmp_path, channels):
-    params = write_tree(tmp_path, channels=channels, keypoints={"count": 2, "flip": [1, 0]})
+    params = write_tree(tmp_path, channels=channels)
     source = open_source(params)
     assert source.spec.model_dump(exclude_defaults=True) == {
         "name": "toy",
