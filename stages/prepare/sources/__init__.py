@@ -8,7 +8,18 @@ from functools import partial
 from stages.prepare.params import PrepareParams
 from stages.prepare.reading import resized
 from stages.prepare.records import Pixels, Record, Source
-from stages.prepare.sources import affnist, coco, digit_scenes, digits, folder, mnist, mpiigaze, nyu, voc
+from stages.prepare.sources import (
+    affnist,
+    celebamask,
+    coco,
+    digit_scenes,
+    digits,
+    folder,
+    mnist,
+    mpiigaze,
+    nyu,
+    voc,
+)
 from stages.prepare.sources.folder_cutouts import with_cutouts
 
 READERS: dict[str, Callable[[PrepareParams], Source]] = {
@@ -17,6 +28,7 @@ READERS: dict[str, Callable[[PrepareParams], Source]] = {
     "mnist": mnist.read_source,
     "mpiigaze": mpiigaze.read_source,
     "nyu": nyu.read_source,
+    "celebamask": celebamask.read_source,
 }
 DRAWERS: dict[str, Callable[[PrepareParams, int], Source]] = {
     "affnist": affnist.read_source,

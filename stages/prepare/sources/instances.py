@@ -69,7 +69,7 @@ def frame_of(params: PrepareParams) -> tuple[int, int]:
     """The size that all images get. Raises UserError when the params do not say it."""
     if params.resize is None:
         raise UserError(
-            f"prepare.resize: not set; the images of {params.source} differ in size, so give [height, width]"
+            f"prepare.resize: not set; source {params.source} needs the [height, width] that all images get"
         )
     return params.resize
 

@@ -103,7 +103,7 @@ def test_every_mistake_is_one_sentence(root):
         assert "\n" not in str(error.value)
         return str(error.value)
 
-    assert refused(resize=None).startswith("prepare.resize: not set; the images of coco differ in size")
+    assert refused(resize=None).startswith("prepare.resize: not set; source coco needs the [height, width]")
     assert "no class human in" in refused(coco={"classes": ["human"]})
     assert "instances_test.json: no such file" in refused(coco={"test": "test"})
     file = root / "annotations/instances_train2017.json"

@@ -134,7 +134,7 @@ def test_a_damaged_annotation_is_one_sentence(tmp_path, text, reason):
 def test_every_mistake_is_one_sentence(tmp_path):
     root = voc_tree(tmp_path)
     assert refused(None).startswith("prepare.path: not set; source voc needs")
-    assert refused(root, resize=None).startswith("prepare.resize: not set; the images of voc differ in size")
+    assert refused(root, resize=None).startswith("prepare.resize: not set; source voc needs the [height, width]")
     assert refused(root, voc={"classes": ["human"]}).startswith("prepare.voc.classes: no class human; VOC has aero")
     assert "no VOC folder in it has ImageSets/Main/val.txt" in refused(root, voc={"test": "Main/val"})
     assert "000001.jpg is in both" in refused(root, voc={"test": "Segmentation/trainval"})
