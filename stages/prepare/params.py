@@ -32,6 +32,7 @@ SourceName = Literal[
     "voc",
     "coco",
     "celebamask",
+    "w300",
 ]
 
 

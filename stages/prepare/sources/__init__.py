@@ -19,6 +19,7 @@ from stages.prepare.sources import (
     mpiigaze,
     nyu,
     voc,
+    w300,
 )
 from stages.prepare.sources.folder_cutouts import with_cutouts
 
@@ -29,6 +30,7 @@ READERS: dict[str, Callable[[PrepareParams], Source]] = {
     "mpiigaze": mpiigaze.read_source,
     "nyu": nyu.read_source,
     "celebamask": celebamask.read_source,
+    "w300": w300.read_source,
 }
 DRAWERS: dict[str, Callable[[PrepareParams, int], Source]] = {
     "affnist": affnist.read_source,
