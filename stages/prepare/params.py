@@ -33,6 +33,7 @@ SourceName = Literal[
     "coco",
     "celebamask",
     "w300",
+    "cityscapes",
 ]
 
 

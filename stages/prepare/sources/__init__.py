@@ -11,6 +11,7 @@ from stages.prepare.records import Pixels, Record, Source
 from stages.prepare.sources import (
     affnist,
     celebamask,
+    cityscapes,
     coco,
     digit_scenes,
     digits,
@@ -31,6 +32,7 @@ READERS: dict[str, Callable[[PrepareParams], Source]] = {
     "nyu": nyu.read_source,
     "celebamask": celebamask.read_source,
     "w300": w300.read_source,
+    "cityscapes": cityscapes.read_source,
 }
 DRAWERS: dict[str, Callable[[PrepareParams, int], Source]] = {
     "affnist": affnist.read_source,
