@@ -34,6 +34,7 @@ SourceName = Literal[
     "celebamask",
     "w300",
     "cityscapes",
+    "carparts",
 ]
 
 

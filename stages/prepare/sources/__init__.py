@@ -10,6 +10,7 @@ from stages.prepare.reading import resized
 from stages.prepare.records import Pixels, Record, Source
 from stages.prepare.sources import (
     affnist,
+    carparts,
     celebamask,
     cityscapes,
     coco,
@@ -33,6 +34,7 @@ READERS: dict[str, Callable[[PrepareParams], Source]] = {
     "celebamask": celebamask.read_source,
     "w300": w300.read_source,
     "cityscapes": cityscapes.read_source,
+    "carparts": carparts.read_source,
 }
 DRAWERS: dict[str, Callable[[PrepareParams, int], Source]] = {
     "affnist": affnist.read_source,

@@ -39,6 +39,7 @@ def test_every_class_of_a_map_is_made_of_something(source, name):
         ("celebamask", "articles", 8),
         ("cityscapes", "categories", 8),
         ("cityscapes", "articles", 5),
+        ("carparts", "articles", 10),
     ],
 )
 def test_a_map_has_the_number_of_classes_that_it_is_known_for(source, name, classes):
