@@ -35,6 +35,7 @@ SourceName = Literal[
     "w300",
     "cityscapes",
     "carparts",
+    "deepfashion",
 ]
 
 

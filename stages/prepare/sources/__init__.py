@@ -14,6 +14,7 @@ from stages.prepare.sources import (
     celebamask,
     cityscapes,
     coco,
+    deepfashion,
     digit_scenes,
     digits,
     folder,
@@ -35,6 +36,7 @@ READERS: dict[str, Callable[[PrepareParams], Source]] = {
     "w300": w300.read_source,
     "cityscapes": cityscapes.read_source,
     "carparts": carparts.read_source,
+    "deepfashion": deepfashion.read_source,
 }
 DRAWERS: dict[str, Callable[[PrepareParams, int], Source]] = {
     "affnist": affnist.read_source,

@@ -40,6 +40,8 @@ def test_every_class_of_a_map_is_made_of_something(source, name):
         ("cityscapes", "categories", 8),
         ("cityscapes", "articles", 5),
         ("carparts", "articles", 10),
+        ("deepfashion", "articles", 8),
+        ("deepfashion", "articles-10", 10),
     ],
 )
 def test_a_map_has_the_number_of_classes_that_it_is_known_for(source, name, classes):
