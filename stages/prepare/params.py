@@ -36,6 +36,7 @@ SourceName = Literal[
     "cityscapes",
     "carparts",
     "deepfashion",
+    "pascalpart",
 ]
 
 

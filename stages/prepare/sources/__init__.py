@@ -21,6 +21,7 @@ from stages.prepare.sources import (
     mnist,
     mpiigaze,
     nyu,
+    pascalpart,
     voc,
     w300,
 )
@@ -37,6 +38,7 @@ READERS: dict[str, Callable[[PrepareParams], Source]] = {
     "cityscapes": cityscapes.read_source,
     "carparts": carparts.read_source,
     "deepfashion": deepfashion.read_source,
+    "pascalpart": pascalpart.read_source,
 }
 DRAWERS: dict[str, Callable[[PrepareParams, int], Source]] = {
     "affnist": affnist.read_source,

@@ -42,6 +42,7 @@ def test_every_class_of_a_map_is_made_of_something(source, name):
         ("carparts", "articles", 10),
         ("deepfashion", "articles", 8),
         ("deepfashion", "articles-10", 10),
+        ("pascalpart", "articles", 5),
     ],
 )
 def test_a_map_has_the_number_of_classes_that_it_is_known_for(source, name, classes):
