@@ -37,6 +37,7 @@ SourceName = Literal[
     "carparts",
     "deepfashion",
     "pascalpart",
+    "ade20k",
 ]
 
 

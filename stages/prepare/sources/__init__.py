@@ -9,6 +9,7 @@ from stages.prepare.params import PrepareParams
 from stages.prepare.reading import resized
 from stages.prepare.records import Pixels, Record, Source
 from stages.prepare.sources import (
+    ade20k,
     affnist,
     carparts,
     celebamask,
@@ -39,6 +40,7 @@ READERS: dict[str, Callable[[PrepareParams], Source]] = {
     "carparts": carparts.read_source,
     "deepfashion": deepfashion.read_source,
     "pascalpart": pascalpart.read_source,
+    "ade20k": ade20k.read_source,
 }
 DRAWERS: dict[str, Callable[[PrepareParams, int], Source]] = {
     "affnist": affnist.read_source,

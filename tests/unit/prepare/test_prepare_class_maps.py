@@ -43,6 +43,8 @@ def test_every_class_of_a_map_is_made_of_something(source, name):
         ("deepfashion", "articles", 8),
         ("deepfashion", "articles-10", 10),
         ("pascalpart", "articles", 5),
+        ("ade20k", "articles", 12),
+        ("ade20k", "articles-5", 5),
     ],
 )
 def test_a_map_has_the_number_of_classes_that_it_is_known_for(source, name, classes):
