@@ -62,7 +62,10 @@ class CountAsAsked(gxe.ExpectColumnValuesToBeBetween):
 
 class EveryClassIsShown(gxe.ExpectColumnValuesToBeInSet):
     column: str = "lacking_classes"
-    description: str = "labeled and test show every class; label such an image, or take the class out of dataset.yaml"
+    description: str = (
+        "labeled and test show every class; label such an image, or leave the class out of dataset.yaml, or out by "
+        "another map of prepare.classes"
+    )
 
 
 def image_suite(spec: DatasetSpec) -> gx.ExpectationSuite:

@@ -37,6 +37,7 @@ def test_every_class_of_a_map_is_made_of_something(source, name):
     ("source", "name", "classes"),
     [
         ("celebamask", "articles", 8),
+        ("cityscapes", "evaluated", 20),
         ("cityscapes", "categories", 8),
         ("cityscapes", "articles", 5),
         ("carparts", "articles", 10),
