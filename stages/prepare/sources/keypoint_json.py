@@ -11,16 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.common.coco_entries import CocoImage, Entry
 from stages.common.errors import UserError
 from stages.prepare.cropping import Box, moved
-from stages.prepare.sources.coco_json import (
-    CocoImage,
-    Entry,
-    image_names,
-    read_coco,
-    refuse_other_size,
-    refuse_unlisted,
-)
+from stages.prepare.sources.coco_json import image_names, read_coco, refuse_other_size, refuse_unlisted
 
 NAME = "keypoints.json"
 WHY = "dataset.yaml says that images have keypoints, so list them there, as COCO does"
