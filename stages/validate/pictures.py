@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from stages.common.pictures import as_rgb, grid, with_labels
+from stages.common.pictures import as_rgb, enlarged, grid, with_labels
 
 COLUMNS = 16
 CAPTION_HEIGHT = 14  # the height of Pillow's default font with a margin
@@ -74,9 +74,10 @@ def quarantine_picture(
         points, far = (None if labels is None else labels[chosen] for labels in (keypoints, depth))
         # Masks that nobody gave are all background; the depth would hide behind them.
         drawn = masks[chosen] if far is None else None
-        labelled = with_labels(images[chosen], drawn, points, None, classes, images.shape[2], some, ids, far)
+        side = 1 if points is None else TILE
+        labelled = with_labels(images[chosen], drawn, points, None, classes, side, some, ids, far)
         text = f"{reason} (as first reason): {len(group)}, {len(chosen)} shown"
-        blocks.append(captioned(pairs(images[chosen], labelled), text))
+        blocks.append(captioned(pairs(enlarged(images[chosen], side), labelled), text))
     return stacked(blocks)
 
 
