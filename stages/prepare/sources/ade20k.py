@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.common.coco_masks import polygons_mask
 from stages.common.errors import UserError
 from stages.common.spec import IGNORE, DatasetSpec
 from stages.prepare.cropping import Box, cropped
@@ -24,7 +25,6 @@ from stages.prepare.params import PrepareParams
 from stages.prepare.reading import open_label, read_image, refuse_other_shape, resized
 from stages.prepare.records import Pixels, Record, Source, group_of
 from stages.prepare.sources.class_maps import ClassMap, class_map
-from stages.prepare.sources.coco_masks import polygons_mask
 from stages.prepare.sources.instances import folder_of, frame_of
 from stages.prepare.sources.object_crops import box_over
 

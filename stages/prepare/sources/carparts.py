@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stages.common.coco_masks import decoded
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.params import PrepareParams
@@ -18,7 +19,6 @@ from stages.prepare.reading import read_image, resized
 from stages.prepare.records import Pixels, Record, Source, group_of
 from stages.prepare.sources.class_maps import ClassMap, class_map
 from stages.prepare.sources.coco_json import CocoImage, Entry, image_names, read_coco
-from stages.prepare.sources.coco_masks import decoded
 from stages.prepare.sources.instances import folder_of, frame_of
 
 POOLS = {"trainingset": "labeled", "testset": "test"}
