@@ -35,7 +35,7 @@ def test_params_that_fit_are_not_refused():
         (
             {"gaze": True},
             {},
-            "composites carry masks, boxes, classes or keypoints, but train.target gaze_cnn learns gaze",
+            "composites carry masks, boxes, classes, keypoints or depth, but train.target gaze_cnn learns gaze",
         ),
         ({"labels": "boxes"}, {"target": "fasterrcnn"}, "loss can be taken while it is frozen, not fasterrcnn"),
     ],

@@ -77,21 +77,31 @@ def test_masks_and_keypoints_stand_side_by_side(tmp_path):
     assert pixels.keypoints.shape == (3, 3)
 
 
-def test_the_stage_writes_masks_keypoints_and_depth(tmp_path, monkeypatch):
+@pytest.mark.parametrize("learn", ["auto", "classes", "keypoints", "depth"])
+def test_the_stage_writes_the_labels_that_are_to_be_learnt(tmp_path, monkeypatch, learn):
     params = write_hands(tmp_path / "hands", classes=["background", "hand"], depth={"unit_m": 0.5})
     for folder, values in (("masks", np.ones((12, 20), np.uint8)), ("depth", np.full((12, 20), 3, np.uint16))):
         (tmp_path / "hands/labeled" / folder).mkdir()
         for number in range(2):
             Image.fromarray(values).save(tmp_path / f"hands/labeled/{folder}/l{number}.png")
     monkeypatch.chdir(tmp_path)
-    update = {"labeled": 1, "val": 0, "test": 1, "near_duplicate_rms": 0, "resize": (24, 40)}
+    update = {"labeled": 1, "val": 0, "test": 1, "near_duplicate_rms": 0, "resize": (24, 40), "learn": learn}
     main(params.model_copy(update=update), SharedParams(), Tracker(None))
     spec, labeled = read_spec(tmp_path / SPEC_PATH), read_set(tmp_path / "data/prepare/labeled")
-    assert (spec.keypoints, spec.flip, spec.depth, spec.size) == (3, (1, 0, 2), True, (24, 40))
-    assert labeled.masks.shape == labeled.depth.shape == (1, 24, 40)
-    assert (labeled.depth == 1.5).all()
-    expected = {"l0": [0.5, 0.5, 2], "l1": [9.5, 7, 2]}
-    assert labeled.keypoints[0, 0].tolist() == expected[labeled.index["source_id"][0]]
+    if learn == "keypoints":
+        assert (spec.keypoints, spec.flip, spec.classes, spec.depth) == (3, (1, 0, 2), (), False)
+        expected = {"l0": [0.5, 0.5, 2], "l1": [9.5, 7, 2]}
+        assert labeled.keypoints[0, 0].tolist() == expected[labeled.index["source_id"][0]]
+        assert (labeled.masks, labeled.depth) == (None, None)
+    elif learn == "depth":
+        assert (spec.keypoints, spec.classes, spec.depth) == (0, (), True)
+        assert labeled.depth.shape == (1, 24, 40)
+        assert (labeled.depth == 1.5).all()
+        assert (labeled.masks, labeled.keypoints) == (None, None)
+    else:
+        assert (spec.keypoints, spec.classes, spec.depth) == (0, ("background", "hand"), False)
+        assert labeled.masks.shape == (1, 24, 40)
+        assert (labeled.keypoints, labeled.depth) == (None, None)
     plain = read_set(tmp_path / "data/prepare/unlabeled")
     assert (plain.masks, plain.keypoints, plain.depth) == (None, None, None)
 
