@@ -45,14 +45,15 @@ class ComparedRecipes(Params):
         return recipes
 
 
-def check_compared(path: Path | None = None) -> None:
-    """Raises UserError when `evaluate.recipes` or `evaluate.baseline` of params.yaml names no recipe.
+def compared_recipes(path: Path | None = None) -> tuple[str, ...]:
+    """`evaluate.recipes` of params.yaml; none without the file or that section.
 
-    The stages between make what the recipes need, so a wrong name would end a run after hours. Without the file there
-    is nothing to check.
+    Raises UserError when it or `evaluate.baseline` names no recipe: the stages between make what the recipes need, so a
+    wrong name would end a run after hours.
     """
     path = path or params_file()
     section = read_yaml(path).get("evaluate") if path.is_file() else None
-    if isinstance(section, dict):
-        named = {key: value for key, value in section.items() if key in ComparedRecipes.model_fields}
-        parse(ComparedRecipes, named, path, "evaluate")
+    if not isinstance(section, dict):
+        return ()
+    named = {key: value for key, value in section.items() if key in ComparedRecipes.model_fields}
+    return parse(ComparedRecipes, named, path, "evaluate").recipes

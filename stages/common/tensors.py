@@ -31,6 +31,16 @@ class ImageBank:
     def __len__(self) -> int:
         return len(self.arrays)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.arrays.shape[1], self.arrays.shape[2]
+
+    @property
+    def channels(self) -> int:
+        """1 or 3."""
+        return self.arrays.shape[3]
+
     def __getitem__(self, index: Tensor | slice) -> Tensor:
         """index (N,), on the CPU, or a slice -> (N, C, H, W) float32 in [-1, 1], on the device."""
         rows = index if isinstance(index, slice) else index.numpy()

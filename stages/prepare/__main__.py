@@ -14,14 +14,14 @@ from stages.common.cli import run_stage
 from stages.common.params import SharedParams
 from stages.common.paths import publish
 from stages.common.progress import tracked
-from stages.common.recipes import check_compared
+from stages.common.recipes import compared_recipes
 from stages.common.spec import write_spec
 from stages.common.tracking import Tracker
 from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
-from stages.prepare.learnt import learnt_spec
+from stages.prepare.learnt import check_gan_labels, learnt_spec
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import duplicates_table, metrics_of, print_copies, print_counts, with_backgrounds
 from stages.prepare.scan import refuse_constant
@@ -36,7 +36,7 @@ REPORTS = Path("reports/prepare")
 
 
 def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
-    check_compared()
+    recipes = compared_recipes()
     source = open_source(params, shared.seed)
     quarantine = params.bad_files == "quarantine"
     require_images_for_classes(params.labeled, len(source.spec.foreground))
@@ -48,6 +48,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     labeled = [scan.records[row] for row in splits["labeled"]]
     simulated = simulated_source(params, source, shared.seed, labeled)
     spec = learnt_spec(simulated.spec, params.learn)
+    check_gan_labels(spec, recipes)
     drawn = look_through(simulated, quarantine)
     refuse_constant(drawn)
     foregrounds = foreground_records(params, source, labeled)

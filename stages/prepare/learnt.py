@@ -1,5 +1,6 @@
 """Which of a source's labels go on to the other stages: `prepare.learn`."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from stages.common.errors import UserError
@@ -7,6 +8,7 @@ from stages.common.spec import DatasetSpec
 from stages.prepare.records import Pixels
 
 Learn = Literal["auto", "classes", "keypoints", "depth"]
+LABELLED_BY_GAN = ("gan",)
 
 
 def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
@@ -34,6 +36,19 @@ def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
             "gaze": False,
         }
     )
+
+
+def check_gan_labels(spec: DatasetSpec, recipes: Iterable[str]) -> None:
+    """Raises UserError when a recipe needs a GAN that labels pixels, and the labels are of boxes or whole images.
+
+    Said before the GAN is trained, which takes the longest.
+    """
+    named = [recipe for recipe in recipes if recipe.split("+")[0] in LABELLED_BY_GAN]
+    if named and spec.labels != "masks":
+        raise UserError(
+            f"evaluate.recipes: {', '.join(named)} label pixels, but {spec.name} has labels: {spec.labels}; "
+            "take them out"
+        )
 
 
 def learnt_pixels(pixels: Pixels, spec: DatasetSpec) -> Pixels:

@@ -17,7 +17,6 @@ from stages.common.errors import UserError
 from stages.common.params import SharedParams
 from stages.common.paths import publish, require, write_atomically
 from stages.common.samples import read_set
-from stages.common.spec import SPEC_PATH, DatasetSpec, read_spec
 from stages.common.tensors import ImageBank
 from stages.common.tracking import Tracker
 from stages.pretrain.build import Gan, save_network
@@ -38,19 +37,18 @@ FEWEST_IMAGES, FEWEST_A_CLUSTER = 50, 10
 
 def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
     """Read, train or take a trained generator, write."""
-    spec = read_spec()
     reals = read_set(require(UNLABELED, "prepare"))
-    check(params, spec, len(reals))
     accelerator = make_accelerator(pick_device(shared.device).type, params.precision)
     images = ImageBank(reals.images, accelerator.device)
-    features = build_features(params.measure.features, spec.channels, params.measure.inception_weights)
+    check(params, images)
+    features = build_features(params.measure.features, images.channels, params.measure.inception_weights)
     run = None
     if params.weights is None:
-        run = start_run(params, spec, images, shared.seed, accelerator, track)
+        run = start_run(params, images, shared.seed, accelerator, track)
         run.train()
-        gan = Gan(params.network, spec.size, spec.channels, run.state.average, run.state.discriminator)
+        gan = Gan(params.network, images.size, images.channels, run.state.average, run.state.discriminator)
     else:
-        gan = take_generator(params.weights, spec, shared.seed, accelerator.device)
+        gan = take_generator(params.weights, images, shared.seed, accelerator.device)
     if not accelerator.is_main_process:
         return
     with publish(REPORTS / "pictures") as folder:
@@ -66,14 +64,13 @@ def main(params: PretrainParams, shared: SharedParams, track: Tracker) -> None:
             save_network(folder / "discriminator.safetensors", gan.discriminator, gan.config)
     track.metrics(metrics)
     track.artifact(REPORTS / "pictures" / "fakes.png", "pictures")
-    track.dataset(reals.index, f"{spec.name}-unlabeled", UNLABELED, "training")
+    track.dataset(reals.index, "unlabeled", UNLABELED, "training")
     if run:
         run.work.clear()
 
 
 def start_run(
     params: PretrainParams,
-    spec: DatasetSpec,
     images: ImageBank,
     seed: int,
     accelerator: Accelerator,
@@ -83,22 +80,23 @@ def start_run(
     clusters = find_clusters(images, params, seed)
     trainer = Trainer(images, params, seed, accelerator, clusters)
     shares = cluster_shares(clusters, max(params.network.clusters, 1))
-    state = new_state(params, spec.size, spec.channels, seed, accelerator.device, shares)
+    state = new_state(params, images.size, images.channels, seed, accelerator.device, shares)
     training = params.model_dump(mode="json", exclude={"measure", "log_every", "sample_every", "save_every"})
-    work = WorkFolder("pretrain", work_digest("pretrain", [training, seed], [UNLABELED, SPEC_PATH]))
+    work = WorkFolder("pretrain", work_digest("pretrain", [training, seed], [UNLABELED]))
     run = Run(trainer, state, work, track)
     resumed = run.resume()
-    describe(state, spec, len(images), trainer, resumed)
+    describe(state, images, trainer, resumed)
     return run
 
 
-def take_generator(path: Path, spec: DatasetSpec, seed: int, device: torch.device) -> Gan:
-    """The trained generator of a file. Raises UserError when its images are not of the dataset's size and channels."""
+def take_generator(path: Path, images: ImageBank, seed: int, device: torch.device) -> Gan:
+    """The trained generator of a file. Raises UserError when it draws images of another size or of other channels."""
     gan = load_pretrained(path, seed)
-    if (gan.size, gan.channels) != (spec.size, spec.channels):
+    if (gan.size, gan.channels) != (images.size, images.channels):
         raise UserError(
-            f"{path}: draws images of {gan.size[0]}x{gan.size[1]}x{gan.channels}, but {spec.name} has "
-            f"{spec.size[0]}x{spec.size[1]}x{spec.channels}; set prepare.resize to its size, or take another generator"
+            f"{path}: draws images of {gan.size[0]}x{gan.size[1]}x{gan.channels}, but the unlabelled images have "
+            f"{images.size[0]}x{images.size[1]}x{images.channels}; set prepare.resize to its size, or take another "
+            "generator"
         )
     parameters = sum(p.numel() for p in gan.generator.parameters()) / 1e6
     judge = "with its discriminator" if gan.discriminator else "without a discriminator (see invert.perceptual)"
@@ -114,45 +112,41 @@ def find_clusters(images: ImageBank, params: PretrainParams, seed: int) -> Tenso
     return cluster_images(images, params.network.clusters, params.mirror, seed)
 
 
-def check(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
-    """Raises UserError when the GAN could label nothing, there is too little to measure on, or it cannot be trained."""
-    if spec.labels != "masks":
-        raise UserError(
-            f"evaluate.recipes: the recipes with gan label pixels, but {spec.name} has labels: {spec.labels}; "
-            "take them out"
-        )
-    if images < FEWEST_IMAGES:
-        raise UserError(f"{UNLABELED}: {images} unlabelled images; a GAN needs at least {FEWEST_IMAGES}")
+def check(params: PretrainParams, images: ImageBank) -> None:
+    """Raises UserError when there is too little to measure on, or the GAN cannot be trained."""
+    if len(images) < FEWEST_IMAGES:
+        raise UserError(f"{UNLABELED}: {len(images)} unlabelled images; a GAN needs at least {FEWEST_IMAGES}")
     if params.weights is None:
-        check_training(params, spec, images)
+        check_training(params, images)
 
 
-def check_training(params: PretrainParams, spec: DatasetSpec, images: int) -> None:
+def check_training(params: PretrainParams, images: ImageBank) -> None:
     """Raises UserError when the image size does not fit a GAN, or there is too little to train on."""
-    if images < FEWEST_A_CLUSTER * params.network.clusters:
+    if len(images) < FEWEST_A_CLUSTER * params.network.clusters:
         raise UserError(
-            f"pretrain.network.clusters: {params.network.clusters} for {images} unlabelled images; take at most "
-            f"{images // FEWEST_A_CLUSTER}, so that each has about {FEWEST_A_CLUSTER} images, or 0 for none"
+            f"pretrain.network.clusters: {params.network.clusters} for {len(images)} unlabelled images; take at most "
+            f"{len(images) // FEWEST_A_CLUSTER}, so that each has about {FEWEST_A_CLUSTER} images, or 0 for none"
         )
     if params.images < params.batch:
         raise UserError(f"pretrain.images: {params.images} is less than one batch ({params.batch}); raise it")
     try:
-        start_size(spec.size)
+        start_size(images.size)
     except ValueError as error:
         raise UserError(f"prepare.resize: {error}") from error
-    finest = doublings(spec.size)
+    finest = doublings(images.size)
     if not channels_at(finest, params.network.channel_base, 1):
         raise UserError(
             f"pretrain.network.channel_base: {params.network.channel_base} must be at least {4 * 2**finest}"
         )
 
 
-def describe(state: TrainingState, spec: DatasetSpec, count: int, trainer: Trainer, resumed: bool) -> None:
+def describe(state: TrainingState, images: ImageBank, trainer: Trainer, resumed: bool) -> None:
     """The start line."""
     sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (state.generator, state.discriminator)]
     begin = f"going on at step {state.step}" if resumed else "from the start"
     print(
-        f"pretrain: {count} images of {spec.size[0]}x{spec.size[1]}x{spec.channels} on {trainer.accelerator.device}, "
+        f"pretrain: {len(images)} images of {images.size[0]}x{images.size[1]}x{images.channels} on "
+        f"{trainer.accelerator.device}, "
         f"generator {sizes[0]:.2f} M and discriminator {sizes[1]:.2f} M parameters, {trainer.steps} steps, {begin}",
         flush=True,
     )

@@ -1,7 +1,7 @@
 import pytest
 
 from stages.common.errors import UserError
-from stages.common.recipes import RECIPES, check_compared, check_recipe
+from stages.common.recipes import RECIPES, check_recipe, compared_recipes
 
 
 def test_unknown_recipes_are_refused_in_one_sentence():
@@ -29,13 +29,20 @@ def test_a_wrong_recipe_to_compare_is_refused_by_its_key(tmp_path, section, word
     path = tmp_path / "params.yaml"
     path.write_text(f"evaluate: {section}\n")
     with pytest.raises(UserError, match=words) as error:
-        check_compared(path)
+        compared_recipes(path)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("section", ["{recipes: [real, composite+real], baseline: gan, batch: 8}", "null", "{}"])
-def test_right_recipes_to_compare_and_none_at_all_pass(tmp_path, section):
+@pytest.mark.parametrize(
+    ("section", "recipes"),
+    [
+        ("{recipes: [real, composite+real], baseline: gan, batch: 8}", ("real", "composite+real")),
+        ("null", ()),
+        ("{}", ("real", "gan", "gan+real")),
+    ],
+)
+def test_right_recipes_to_compare_and_none_at_all_pass(tmp_path, section, recipes):
     path = tmp_path / "params.yaml"
     path.write_text(f"evaluate: {section}\n")
-    check_compared(path)
-    check_compared(tmp_path / "elsewhere.yaml")
+    assert compared_recipes(path) == recipes
+    assert compared_recipes(tmp_path / "elsewhere.yaml") == ()

@@ -5,7 +5,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
-from stages.prepare.learnt import learnt_pixels, learnt_spec
+from stages.prepare.learnt import check_gan_labels, learnt_pixels, learnt_spec
 from stages.prepare.sources.digits import ink_depth, ink_keypoints, read_digit
 
 EVERYTHING = DatasetSpec(
@@ -65,3 +65,12 @@ def test_auto_takes_classes_before_keypoints_and_leaves_gaze_alone() -> None:
 def test_labels_that_are_not_there_are_refused() -> None:
     with pytest.raises(UserError, match=r"prepare\.learn: depth, but all has classes and keypoints"):
         learnt_spec(EVERYTHING.model_copy(update={"depth": False}), "depth")
+
+
+def test_recipes_of_a_gan_are_refused_for_labels_that_are_not_of_pixels() -> None:
+    boxes = EVERYTHING.model_copy(update={"labels": "boxes"})
+    words = r"^evaluate\.recipes: gan, gan\+real label pixels, but all has labels: boxes; take them out$"
+    with pytest.raises(UserError, match=words):
+        check_gan_labels(boxes, ("real", "gan", "gan+real"))
+    check_gan_labels(boxes, ("real", "composite"))
+    check_gan_labels(EVERYTHING, ("real", "gan"))

@@ -11,7 +11,6 @@ from published_networks import RosinalityDiscriminator, RosinalityGenerator, pub
 from stages.common.errors import UserError
 from stages.common.params import SharedParams
 from stages.common.samples import Sample, write_set
-from stages.common.spec import DatasetSpec, write_spec
 from stages.common.tracking import Tracker
 from stages.pretrain.__main__ import main
 from stages.pretrain.build import load_discriminator, load_generator
@@ -35,7 +34,6 @@ def project(tmp_path, monkeypatch):
 
 
 def lay_out(channels, size=16):
-    write_spec(DatasetSpec(name="tiny", size=(size, size), channels=channels, classes=("background", "a")))
     images = np.random.default_rng(0).integers(0, 256, (60, size, size, channels), dtype=np.uint8)
     write_set(Path("data/prepare/unlabeled"), (Sample(f"u-{i:06d}", image) for i, image in enumerate(images)))
 
@@ -72,7 +70,8 @@ def test_the_discriminator_beside_it_is_passed_on_too(project):
 @pytest.mark.parametrize(("channels", "size"), [(1, 16), (3, 32)])
 def test_a_generator_of_other_images_is_refused_and_nothing_is_written(channels, size):
     lay_out(channels, size)
-    with pytest.raises(UserError, match=rf"draws images of 16x16x3, but tiny has {size}x{size}x{channels}; set"):
+    words = rf"draws images of 16x16x3, but the unlabelled images have {size}x{size}x{channels}; set prepare\.resize"
+    with pytest.raises(UserError, match=words):
         run("given.pt")
     assert not Path("models").exists()
     assert not Path("reports").exists()

@@ -1,11 +1,12 @@
 """The networks against published shapes, slow oracles and hand-worked numbers."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from stages.common.errors import UserError
-from stages.common.spec import DatasetSpec
+from stages.common.tensors import ImageBank
 from stages.pretrain.__main__ import check
 from stages.pretrain.build import build_discriminator, build_generator
 from stages.pretrain.discriminator import Discriminator, append_batch_deviation
@@ -142,7 +143,16 @@ def test_style_mixing_takes_late_layers_from_the_second_latent():
     assert ws[1].sum() == 0
 
 
-def test_a_gan_is_not_trained_where_it_could_label_nothing():
-    spec = DatasetSpec(name="fruit", size=(32, 32), channels=3, classes=("nothing", "pear"), labels="image")
-    with pytest.raises(UserError, match=r"evaluate\.recipes: .* fruit has labels: image; take them out"):
-        check(PretrainParams(), spec, 1000)
+@pytest.mark.parametrize(
+    ("count", "size", "network", "words"),
+    [
+        (49, 32, {"clusters": 0}, "49 unlabelled images; a GAN needs at least 50"),
+        (300, 32, {"clusters": 32}, "clusters: 32 for 300 unlabelled images; take at most 30"),
+        (60, 31, {"clusters": 0}, r"prepare\.resize: "),
+        (60, 64, {"clusters": 0, "channel_base": 32}, "channel_base: 32 must be at least 64"),
+    ],
+)
+def test_a_gan_that_cannot_be_trained_is_refused_before_it_is(count, size, network, words):
+    images = ImageBank(np.zeros((count, size, size, 1), np.uint8), torch.device("cpu"))
+    with pytest.raises(UserError, match=words):
+        check(PretrainParams(network=network), images)
