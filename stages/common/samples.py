@@ -74,6 +74,14 @@ class SampleSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    def labels(self, kind: str) -> np.ndarray | None:
+        """The labels that `Sample` calls mask, keypoints, depth, gaze or class_id; None when a sample lacks them."""
+        if kind == "class_id":
+            there = "class_id" in self.index and self.index["class_id"].notna().all()
+            return self.index["class_id"].to_numpy(np.int64) if there else None
+        found: np.ndarray | None = getattr(self, STACKED[kind])
+        return found
+
     def require_masks(self) -> np.ndarray:
         """The masks. Raises UserError when the set has none."""
         if self.masks is None:
@@ -94,9 +102,9 @@ class SampleSet:
 
     def require_class_ids(self) -> np.ndarray:
         """(N,) class of each whole image. Raises UserError when the set has none."""
-        if "class_id" not in self.index or self.index["class_id"].isna().any():
+        if (found := self.labels("class_id")) is None:
             raise UserError("this set lacks classes of images; put labels.csv beside images/ of your data folder")
-        return self.index["class_id"].to_numpy(np.int64)
+        return found
 
     def require_keypoints(self) -> np.ndarray:
         """The keypoints. Raises UserError when a sample of the set has none."""

@@ -56,13 +56,20 @@ def _save_piece(path: Path, batches: list[Drawn]) -> None:
 
 
 def read_scores(folder: Path, pieces: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """The score and the main class of all samples, by number; one class for labels of another `kind` than mask."""
+    """The score and the class of all samples, by number: the main one of a mask; one for all without classes."""
     scores, classes = [], []
     for piece in range(pieces):
         with np.load(piece_path(folder, piece)) as content:
             scores.append(content["scores"])
-            classes += [main_class(label) if kind == "mask" else 0 for label in content["labels"]]
+            classes += [class_of(label, kind) for label in content["labels"]]
     return np.concatenate(scores), np.array(classes)
+
+
+def class_of(label: np.ndarray, kind: str) -> int:
+    """What a sample counts as when each class loses its share: 0 for labels without classes."""
+    if kind == "class_id":
+        return int(label)
+    return main_class(label) if kind == "mask" else 0
 
 
 def kept_samples(
@@ -78,5 +85,5 @@ def kept_samples(
             if keep[number] and written < limit:
                 written += 1
                 own = {"source_id": f"latent-{int(number):08d}", "uncertainty": float(score)}
-                made: dict[str, Any] = {kind: label}
+                made: dict[str, Any] = {kind: int(label) if kind == "class_id" else label}
                 yield Sample(f"gan-{int(number):08d}", image, facts={**facts, **own}, **made)

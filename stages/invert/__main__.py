@@ -29,6 +29,7 @@ from stages.pretrain.generator import Generator
 
 LABELED, UNLABELED = Path("data/prepare/labeled"), Path("data/prepare/unlabeled")
 GAN, DATA, MODELS, REPORTS = Path("models/pretrain"), Path("data/invert"), Path("models/invert"), Path("reports/invert")
+LEARNABLE = ("mask", "keypoints", "depth", "class_id")
 
 
 def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
@@ -39,7 +40,7 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     critic = load_discriminator(judge).to(device) if judge.exists() else None
     distance = build_perceptual(params.perceptual, critic, params.backbone_weights).to(device)
     labeled = read_set(require(LABELED, "prepare"))
-    images, labels = to_images(labeled.images).to(device), dense_labels(labeled)
+    images, labels = to_images(labeled.images).to(device), learnable_labels(labeled)
     views, view_labels, source = make_views(images, labels, params.views.copies, params.views.affine, shared.seed)
     print(f"invert: {len(labeled)} labelled images in {len(views)} views, on {device}", flush=True)
     weights = Weights(params.optimise.perceptual_weight, params.optimise.pixel_weight, params.optimise.start_weight)
@@ -63,14 +64,14 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     track.artifact(REPORTS / "pictures" / "pairs.png", "pictures")
 
 
-def dense_labels(labeled: SampleSet) -> dict[str, Tensor]:
+def learnable_labels(labeled: SampleSet) -> dict[str, Tensor]:
     """The labels that a label generator can learn, by name. Raises UserError when the set has none of them."""
-    there = {"mask": labeled.masks, "keypoints": labeled.keypoints, "depth": labeled.depth}
+    there = {name: labeled.labels(name) for name in LEARNABLE}
     found = {name: torch.from_numpy(values) for name, values in there.items() if values is not None}
     if not found:
         raise UserError(
-            "invert: the labelled images have no masks, keypoints or depth that a label generator could learn; add "
-            "them to labeled/, or take recipes without gan"
+            "invert: the labelled images have no masks, keypoints, depth or classes that a label generator could "
+            "learn; add them to labeled/, or take recipes without gan"
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -41,7 +42,10 @@ def _samples(
             "start_error": float(result.start_error[i]),
             "flagged": bool(flagged[i]),
         }
-        yield Sample(f"view-{i:06d}", arrays[i], facts=facts, **{name: label[i] for name, label in values.items()})
+        own: dict[str, Any] = {name: label[i] for name, label in values.items()}
+        if "class_id" in own:
+            own["class_id"] = int(own["class_id"])
+        yield Sample(f"view-{i:06d}", arrays[i], facts=facts, **own)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from stages.common.warp import random_affine, warp_depth, warp_images, warp_keyp
 
 Labels = Mapping[str, Tensor]
 """Of N images, by the names that `stages.common.samples.Sample` gives them: mask (N, H, W), keypoints (N, K, 3), depth
-(N, H, W)."""
+(N, H, W), class_id (N,)."""
 
 
 def make_views(
@@ -37,5 +37,6 @@ def warped_labels(labels: Labels, maps: Tensor, size: tuple[int, int]) -> dict[s
         "mask": lambda masks: warp_masks(masks, maps),
         "keypoints": lambda keypoints: warp_keypoints(keypoints, maps, size),
         "depth": lambda depth: warp_depth(depth, maps),
+        "class_id": lambda class_ids: class_ids,
     }
     return {name: warps[name](values) for name, values in labels.items()}

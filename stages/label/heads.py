@@ -29,7 +29,9 @@ class Head(Protocol):
     """One kind of label: what members learn of a pixel, their loss, and how what they say becomes a label."""
 
     kind: ClassVar[str]
-    """The labels, as `stages.common.samples.Sample` calls them: mask, keypoints or depth."""
+    """The labels, as `stages.common.samples.Sample` calls them: mask, keypoints, depth or class_id."""
+    whole: ClassVar[bool]
+    """Whether it labels the image as a whole, which then counts as one pixel with the mean of each feature map."""
 
     @property
     def outputs(self) -> int:
@@ -68,6 +70,7 @@ class SegmentationHead:
 
     outputs: int
     kind: ClassVar[str] = "mask"
+    whole: ClassVar[bool] = False
 
     def config(self) -> dict[str, Any]:
         """The number of classes."""
@@ -107,6 +110,7 @@ class KeypointHead:
     size: tuple[int, int]
     sigma: float
     kind: ClassVar[str] = "keypoints"
+    whole: ClassVar[bool] = False
 
     def config(self) -> dict[str, Any]:
         """Number of keypoints, image size and deviation."""
@@ -152,6 +156,7 @@ class DepthHead:
 
     outputs: int = 2
     kind: ClassVar[str] = "depth"
+    whole: ClassVar[bool] = False
 
     def config(self) -> dict[str, Any]:
         """Nothing but the number of outputs."""
@@ -185,14 +190,57 @@ class DepthHead:
         return values
 
 
-HEADS: dict[str, Callable[..., Head]] = {head.kind: head for head in (SegmentationHead, KeypointHead, DepthHead)}
+@dataclass(frozen=True)
+class ClassHead:
+    """One logit a class of images, cross-entropy and vote as for pixels. Labels are class ids from 1 on."""
+
+    outputs: int
+    kind: ClassVar[str] = "class_id"
+    whole: ClassVar[bool] = True
+
+    def config(self) -> dict[str, Any]:
+        """The number of classes, without the background, which no image is of."""
+        return {"outputs": self.outputs}
+
+    def strata(self, label: np.ndarray) -> np.ndarray:
+        """The one pixel that the image counts as."""
+        return np.zeros((1, 1), np.uint8)
+
+    def targets(self, label: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        """(P,) int64 numbers of the logits."""
+        return np.full(len(pixels), int(label) - 1, np.int64)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of each member (members,)."""
+        return SegmentationHead(self.outputs).loss(outputs, targets)
+
+    def combine(self, outputs: Tensor) -> Labels:
+        """Class ids uint8, uncertainty in [0, log(members)] nats."""
+        voted = SegmentationHead(self.outputs).combine(outputs)
+        return Labels(voted.values + 1, voted.uncertainty)
+
+    def finish(self, values: Tensor) -> Tensor:
+        """(N, 1, 1) to (N,)."""
+        return values[:, 0, 0]
+
+
+HEADS: dict[str, Callable[..., Head]] = {
+    head.kind: head for head in (SegmentationHead, KeypointHead, DepthHead, ClassHead)
+}
+
+
+def label_size(head: Head, size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of what is labelled of images of this size."""
+    return (1, 1) if head.whole else size
 
 
 def head_for(spec: DatasetSpec, sigma: float) -> Head:
-    """The head for the labels that a dataset learns: classes, else keypoints, else depth.
+    """The head for the labels that a dataset learns: classes of pixels or images, else keypoints, else depth.
 
     sigma: deviation of a keypoint's Gaussian in pixels.
     """
+    if spec.labels == "image":
+        return ClassHead(len(spec.foreground))
     if spec.classes:
         return SegmentationHead(len(spec.classes))
     return KeypointHead(spec.keypoints, spec.size, sigma) if spec.keypoints else DepthHead()

@@ -11,7 +11,7 @@ from stages.common.weights import load_into, load_weights
 from stages.label.ensemble import Ensemble
 from stages.label.factored import FoldedEnsemble, factored_bands, fold
 from stages.label.features import label_features
-from stages.label.heads import Head, Labels, head_from
+from stages.label.heads import Head, Labels, head_from, label_size
 from stages.pretrain.generator import Generator
 
 
@@ -27,13 +27,14 @@ class LabelGenerator:
     @torch.no_grad()
     def __call__(self, ws: Tensor) -> tuple[Tensor, Labels]:
         """ws (N, num_ws, w_dim) -> images (N, C, H, W) in [-1, 1], N labels."""
-        images, maps = label_features(self.generator, ws, self.context)
+        images, maps = label_features(self.generator, ws, self.context, self.head.whole)
         labels = [self._label([m[i] for m in maps]) for i in range(len(ws))]
         values, uncertainty = (torch.stack([getattr(x, name) for x in labels]) for name in ("values", "uncertainty"))
         return images.clamp(-1, 1), Labels(self.head.finish(values), uncertainty)
 
     def _label(self, maps: list[Tensor]) -> Labels:
-        bands = [self.head.combine(logits) for _, logits in factored_bands(self.folded, maps, self.generator.size)]
+        size = label_size(self.head, self.generator.size)
+        bands = [self.head.combine(logits) for _, logits in factored_bands(self.folded, maps, size)]
         return Labels(torch.cat([b.values for b in bands]), torch.cat([b.uncertainty for b in bands]))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stages.common.spec import IGNORE
 from stages.label.features import label_features
-from stages.label.heads import Head
+from stages.label.heads import Head, label_size
 from stages.pretrain.generator import Generator
 
 
@@ -84,9 +84,10 @@ def build_bank(
     device = generator.device
     features, targets, owners = [], [], []
     for i, label in enumerate(labels):
-        chosen = choose_pixels(head.strata(label), per_image, share, np.random.default_rng([seed, i]))
-        _, maps = label_features(generator, ws[i : i + 1].to(device), context)
-        features.append(gather([m[0] for m in maps], torch.from_numpy(chosen), generator.size))
+        count = 1 if head.whole else per_image
+        chosen = choose_pixels(head.strata(label), count, share, np.random.default_rng([seed, i]))
+        _, maps = label_features(generator, ws[i : i + 1].to(device), context, head.whole)
+        features.append(gather([m[0] for m in maps], torch.from_numpy(chosen), label_size(head, generator.size)))
         targets.append(torch.from_numpy(head.targets(label, chosen)))
         owners.append(torch.full((len(chosen),), int(group[i])))
     return PixelBank(torch.cat(features), torch.cat(targets).to(device), torch.cat(owners).to(device))

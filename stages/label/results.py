@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from stages.label.heads import Head
 from stages.label.quality import pooled_iou
 
 PICTURES, SIDE = 16, 64
-LABELS = {"mask": "masks", "keypoints": "keypoints", "depth": "depth"}  # of a sample: of a set
+DENSE = ("masks", "keypoints", "depth")  # as a set calls them
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,15 @@ def usable(views: SampleSet, ws: Tensor, drop_flagged: bool) -> Inverted:
             "invert.reject_above: fewer than two labelled images are left; raise it, or train the GAN longer"
         )
     group, _ = pd.factorize(index["group"])
-    labels = {name: None if (found := getattr(views, name)) is None else found[keep] for name in LABELS.values()}
-    return Inverted(SampleSet(views.images[keep], index=index, **labels), ws[torch.from_numpy(keep)], np.asarray(group))
+    kept = {name: None if (found := getattr(views, name)) is None else found[keep] for name in DENSE}
+    return Inverted(SampleSet(views.images[keep], index=index, **kept), ws[torch.from_numpy(keep)], np.asarray(group))
 
 
 def labels_of(samples: SampleSet, head: Head) -> np.ndarray:
     """The labels that a head learns. Raises UserError when the set lacks them."""
-    found: np.ndarray | None = getattr(samples, LABELS[head.kind])
+    found = samples.labels(head.kind)
     if found is None:
-        raise UserError(f"label: the labelled images have no {LABELS[head.kind]}; see prepare.learn in params.yaml")
+        raise UserError(f"label: the labelled images lack their {head.kind}; see prepare.learn in params.yaml")
     return found
 
 
@@ -58,7 +59,19 @@ def summarise(predictions: np.ndarray, truth: np.ndarray, head: Head, classes: S
     """How good labels of held-out images are: names that begin with `label/` and end in `_cv`, or have it inside."""
     if head.kind == "keypoints":
         return keypoint_summary(predictions, truth)
+    if head.kind == "class_id":
+        return class_summary(predictions, truth, classes)
     return depth_summary(predictions, truth) if head.kind == "depth" else mask_summary(predictions, truth, classes)
+
+
+def class_summary(predictions: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
+    """label/accuracy_cv, the share of images whose class is right, and label/accuracy_cv/<class> of each class."""
+    right = predictions == truth
+    of_class = {name: right[truth == number] for number, name in enumerate(classes) if (truth == number).any()}
+    return {
+        "label/accuracy_cv": float(right.mean()),
+        **{f"label/accuracy_cv/{name}": float(found.mean()) for name, found in of_class.items()},
+    }
 
 
 def keypoint_summary(predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -96,8 +109,18 @@ def draw_cross_validation(
     chosen = np.linspace(0, len(images) - 1, min(PICTURES, len(images))).astype(int)
     rows = [enlarged(images[chosen], SIDE)]
     for labels in (truth[chosen], predictions[chosen]):
-        shown: dict[str, np.ndarray | None] = {"mask": None, "keypoints": None, "depth": None, head.kind: labels}
+        shown: dict[str, Any] = dict.fromkeys(("mask", "keypoints", "class_id", "depth")) | {head.kind: labels}
         rows.append(
-            with_labels(images[chosen], shown["mask"], shown["keypoints"], None, classes, SIDE, depth=shown["depth"])
+            with_labels(
+                images[chosen],
+                shown["mask"],
+                shown["keypoints"],
+                None,
+                classes,
+                SIDE,
+                None,
+                shown["class_id"],
+                shown["depth"],
+            )
         )
     return save_png(path, strips(rows))

@@ -39,15 +39,14 @@ def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
 
 
 def check_gan_labels(spec: DatasetSpec, recipes: Iterable[str]) -> None:
-    """Raises UserError when a recipe needs a GAN that labels pixels, and the labels are of boxes or whole images.
+    """Raises UserError when a recipe has a GAN's images labelled, and the labels are boxes.
 
     Said before the GAN is trained, which takes the longest.
     """
     named = [recipe for recipe in recipes if recipe.split("+")[0] in LABELLED_BY_GAN]
-    if named and spec.labels != "masks":
+    if named and spec.labels == "boxes":
         raise UserError(
-            f"evaluate.recipes: {', '.join(named)} label pixels, but {spec.name} has labels: {spec.labels}; "
-            "take them out"
+            f"evaluate.recipes: {', '.join(named)} cannot give boxes, which {spec.name} has as labels; take them out"
         )
 
 

@@ -18,7 +18,7 @@ from stages.invert.encoder import build_encoder
 from stages.invert.params import EncoderParams
 from stages.label.ensemble import Ensemble
 from stages.label.factored import fold
-from stages.label.heads import DepthHead, KeypointHead, SegmentationHead
+from stages.label.heads import ClassHead, DepthHead, KeypointHead, SegmentationHead
 from stages.label.labelling import LabelGenerator
 from stages.pretrain.build import build_generator
 from stages.pretrain.params import NetworkParams
@@ -127,3 +127,21 @@ def test_other_labels_are_drawn_kept_and_written_too(labeler, tmp_path, head, sh
     samples = list(kept_samples(tmp_path, 2, most_certain(scores, 0.25), 100, head.kind, {"recipe": "gan"}))
     assert len(samples) == 6
     assert all(getattr(sample, head.kind).shape == shape and sample.mask is None for sample in samples)
+
+
+def test_the_class_of_an_image_is_read_from_the_means_of_its_maps(labeler, tmp_path):
+    generator = labeler.generator
+    torch.manual_seed(1)
+    ensemble = Ensemble(3, sum(generator.synthesis.feature_channels[1:]) + 1, (8, 8), 4).eval()
+    whole = LabelGenerator(generator, fold(ensemble), ClassHead(4), context=False)
+    draw_pieces(
+        whole, source_of(whole, 0), GenerateParams(batch=4, shard_size=6), 6, tmp_path, range(1), lambda _: None
+    )
+    _, classes = read_scores(tmp_path, 1, "class_id")
+    _, maps = generator.synthesis.features(source_of(whole, 0)(range(6)))
+    images = generator.synthesis(source_of(whole, 0)(range(6))).clamp(-1, 1)
+    means = torch.cat([m.mean(dim=(2, 3)) for m in (*maps[1:], images)], dim=1)
+    votes = ensemble(means.expand(3, -1, -1)).argmax(dim=-1)
+    assert classes.tolist() == [int(torch.bincount(v, minlength=4).argmax()) + 1 for v in votes.T]
+    samples = kept_samples(tmp_path, 1, np.ones(6, bool), 6, "class_id", {"recipe": "gan"})
+    assert [sample.class_id for sample in samples] == classes.tolist()

@@ -1,11 +1,11 @@
-"""Heads for keypoints and depth: what pixels learn, what members say together."""
+"""Heads for keypoints, depth and classes of images: what pixels learn, what members say together."""
 
 import numpy as np
 import pytest
 import torch
 
 from stages.common.spec import DatasetSpec
-from stages.label.heads import DepthHead, KeypointHead, SegmentationHead, head_for, head_from
+from stages.label.heads import ClassHead, DepthHead, KeypointHead, SegmentationHead, head_for, head_from
 
 SIZE = (16, 12)
 
@@ -62,7 +62,7 @@ def test_depth_is_unknown_where_most_members_say_so() -> None:
 
 
 def test_a_head_comes_back_from_what_is_stored() -> None:
-    for head in (SegmentationHead(4), KeypointHead(3, SIZE, 2.0), DepthHead()):
+    for head in (SegmentationHead(4), KeypointHead(3, SIZE, 2.0), DepthHead(), ClassHead(3)):
         assert head_from(head.kind, head.config()) == head
 
 
@@ -72,3 +72,15 @@ def test_the_labels_of_the_dataset_choose_the_head() -> None:
     assert head_for(spec, 1.0) == SegmentationHead(2)
     assert head_for(points, 1.0) == KeypointHead(3, SIZE, 1.0)
     assert head_for(points.model_copy(update={"keypoints": 0, "depth": True}), 1.0) == DepthHead()
+    assert head_for(spec.model_copy(update={"labels": "image"}), 1.0) == ClassHead(1)
+
+
+def test_the_class_of_an_image_is_one_pixel_whose_ids_begin_at_one() -> None:
+    head = ClassHead(3)
+    assert head.strata(np.int64(2)).shape == (1, 1)
+    assert head.targets(np.int64(2), np.array([0])).tolist() == [1]
+    votes = torch.tensor([[[[9.0, 0.0, 0.0]]], [[[0.0, 0.0, 9.0]]], [[[0.0, 0.0, 9.0]]]])
+    said = head.combine(votes)
+    assert head.finish(said.values[None]).tolist() == [3]
+    assert float(head.combine(votes[1:]).uncertainty) == pytest.approx(0.0, abs=1e-6)
+    assert 0.3 < float(said.uncertainty) < np.log(3)

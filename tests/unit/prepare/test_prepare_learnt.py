@@ -67,9 +67,9 @@ def test_labels_that_are_not_there_are_refused() -> None:
         learnt_spec(EVERYTHING.model_copy(update={"depth": False}), "depth")
 
 
-def test_recipes_of_a_gan_are_refused_for_labels_that_are_not_of_pixels() -> None:
+def test_recipes_of_a_gan_are_refused_for_boxes() -> None:
     boxes = EVERYTHING.model_copy(update={"labels": "boxes"})
-    words = r"^evaluate\.recipes: gan, gan\+real label pixels, but all has labels: boxes; take them out$"
+    words = r"^evaluate\.recipes: gan, gan\+real cannot give boxes, which all has as labels; take them out$"
     with pytest.raises(UserError, match=words):
         check_gan_labels(boxes, ("real", "gan", "gan+real"))
     check_gan_labels(boxes, ("real", "composite"))
