@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.graph import family, restrict, stage_graph
+from flows.graph import restrict, stage_graph
 from flows.study.description import SCORE_FIELDS, Study
 from flows.study.plan import Run
 from stages.common.errors import UserError
@@ -68,7 +68,7 @@ def collect(copy: Path, study: Study, run: Run, key: str) -> Result:
     score, level = (_score(content, recipe) for recipe in (run.recipe, study.level))
     if score is None:
         raise UserError(f"the recipe {run.recipe} has no scores; does this dataset have what it is made of?")
-    made = {family(stage) for stage in restrict(stage_graph(copy), None)} if study.columns else set()
+    made = set(restrict(stage_graph(copy), None)) if study.columns else set()
     figures = {name: figure(copy, at.replace("{recipe}", run.recipe), made) for name, at in study.columns.items()}
     return Result(run.row, run.recipe, run.value, score, level, figures, measure, key)
 
@@ -84,10 +84,11 @@ def _score(content: Mapping[str, Any], recipe: str | None) -> Score | None:
 def figure(copy: Path, address: str, made: set[str]) -> float | None:
     """The number at FILE.json:KEY; None when there is none.
 
-    made: the stages of the run. The file of another stage was left by an earlier run, so it does not count.
+    made: the stages of the run, as `train@gan`. The file of another was left by an earlier run: it does not count.
     """
     name, _, key = address.partition(":")
-    if Path(name).parts[1] not in made or not (copy / name).is_file():
+    _, stage, item, *_ = (*Path(name).parts, "")
+    if not {stage, f"{stage}@{item}"} & made or not (copy / name).is_file():
         return None
     value = flatten(json.loads((copy / name).read_text())).get(key)
     return float(value) if isinstance(value, int | float) else None

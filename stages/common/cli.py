@@ -25,31 +25,36 @@ RecipeOption = Annotated[str, typer.Option(help="Which training set to make or u
 
 def run_stage(stage: str, cls: type[Params], main: Callable[..., None], description: str | None) -> None:
     """Run main(params, shared, tracker) as a command with `--help`."""
-    app = _app(description)
+    app = stage_app(description)
 
     @app.command(help=description)
     def command() -> None:
-        _guarded(stage, cls, main, stage)
+        guarded(stage, cls, main, stage)
 
     app()
 
 
 def run_recipe_stage(stage: str, cls: type[Params], main: Callable[..., None], description: str | None) -> None:
     """Run main(params, shared, tracker, recipe) as a command with `--recipe` and `--help`."""
-    app = _app(description)
+    app = stage_app(description)
 
     @app.command(help=description)
     def command(recipe: RecipeOption) -> None:
-        _guarded(stage, cls, main, f"{stage}@{recipe}", recipe)
+        guarded(stage, cls, main, f"{stage}@{recipe}", recipe)
 
     app()
 
 
-def _app(description: str | None) -> typer.Typer:
+def stage_app(description: str | None) -> typer.Typer:
+    """The command of a stage, yet without what it does."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=description)
 
 
-def _guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str, *arguments: Any) -> None:
+def guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str, *arguments: Any) -> None:
+    """Run main(params, shared, tracker, *arguments) as the run `name`; the first of the arguments is a recipe.
+
+    A mistake of the user ends it in one sentence, with the exit code that belongs to it.
+    """
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _terminate)
     tags = {"stage": stage, "kind": "stage"} | ({"recipe": str(arguments[0])} if arguments else {})

@@ -21,6 +21,8 @@ Recipe = Literal[
 ]
 RECIPES: tuple[str, ...] = get_args(Recipe)
 JOIN = "+real"
+# Whose samples a GAN draws and a label generator labels.
+DRAWN: tuple[str, ...] = ("gan",)
 
 
 def check_recipe(recipe: str) -> None:

@@ -35,7 +35,7 @@ def dataset_card(findings: Findings) -> str:
         findings,
         made=made,
         size=size_category(max(counts, default=0)),
-        label_quality=(findings.evidence.label or {}).get("label/miou_cv"),
+        label_quality=_label_quality(findings),
         weak_labels=_weakest(findings),
         labels=labels_of(findings.spec),
         categories=task_categories(findings.spec),
@@ -59,11 +59,20 @@ def summary(findings: Findings) -> str:
     return _render("summary.md.j2", findings)
 
 
-def _weakest(findings: Findings, most: int = 3) -> list[tuple[str, float]]:
-    prefix = "label/iou_cv/"
-    found = {k.removeprefix(prefix): v for k, v in (findings.evidence.label or {}).items() if k.startswith(prefix)}
-    scored = [(name, float(value)) for name, value in found.items() if isinstance(value, int | float)]
-    return sorted(scored, key=lambda item: item[1])[:most]
+def _label_quality(findings: Findings) -> dict[str, float]:
+    """The cross-validated mIoU of the labels of each recipe that has it."""
+    found = {recipe: (values or {}).get("label/miou_cv") for recipe, values in findings.evidence.labels.items()}
+    return {recipe: value for recipe, value in found.items() if value is not None}
+
+
+def _weakest(findings: Findings, most: int = 3) -> dict[str, list[tuple[str, float]]]:
+    """Of each recipe whose labels are generated the classes with the lowest overlap, lowest first."""
+    prefix, weakest = "label/iou_cv/", {}
+    for recipe, values in findings.evidence.labels.items():
+        found = {k.removeprefix(prefix): v for k, v in (values or {}).items() if k.startswith(prefix)}
+        scored = [(name, float(value)) for name, value in found.items() if isinstance(value, int | float)]
+        weakest[recipe] = sorted(scored, key=lambda item: item[1])[:most]
+    return weakest
 
 
 def _render(template: str, findings: Findings, **values: Any) -> str:

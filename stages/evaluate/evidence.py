@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from stages.common.errors import UserError
-from stages.common.recipes import JOIN
+from stages.common.recipes import DRAWN, JOIN
 
 SHOWN_OVER_TIME = 4
-MADE_FOR = {"pretrain": "gan", "invert": "gan", "label": "gan", "refine": "refined", "compose": "composite"}
+MADE_FOR = {"pretrain": "gan", "invert": "gan", "refine": "refined", "compose": "composite"}
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Made:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The reports of all earlier stages."""
+    """The reports of all earlier stages. labels: of the label generator of each recipe that has one, by recipe."""
 
     pretrain: Mapping[str, Any] | None
     stats: Sequence[Mapping[str, float]]
     invert: Mapping[str, Any] | None
-    label: Mapping[str, Any] | None
+    labels: Mapping[str, Mapping[str, Any] | None]
     refine: Mapping[str, Any] | None
     compose: Mapping[str, Any] | None
     made: Mapping[str, Made]
@@ -74,7 +74,7 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
         pretrain=metrics["pretrain"],
         stats=read_lines(reports / "pretrain" / "stats.jsonl") if "gan" in kinds else [],
         invert=metrics["invert"],
-        label=metrics["label"],
+        labels={r: read_json(reports / "label" / r / "metrics.json") for r in DRAWN if r in kinds},
         refine=metrics["refine"] or None,
         compose=metrics["compose"] or None,
         made={recipe: _made(root, recipe) for recipe in recipes},
@@ -84,7 +84,7 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
             "fakes_untruncated": drawn / "fakes_untruncated.png",
             "pairs": reports / "invert" / "pictures" / "pairs.png",
             "before_after": reports / "refine" / "pictures" / "before_after.png",
-            "cross_validation": reports / "label" / "pictures" / "cross_validation.png",
+            **{f"labels/{r}": reports / "label" / r / "pictures" / "cross_validation.png" for r in DRAWN},
         },
         fakes=over_time(drawn, "fakes") if "gan" in kinds else [],
         placing=read_lines(reports / "compose" / "stats.jsonl") if "composite" in kinds else [],

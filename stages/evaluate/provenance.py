@@ -63,7 +63,8 @@ def versions() -> dict[str, str]:
 
 def reported_seconds(evidence: Evidence) -> dict[str, float]:
     """Stage, or stage and recipe -> the time that its metrics name (`.../seconds`), where they name one."""
-    reports = {"pretrain": evidence.pretrain, "invert": evidence.invert, "label": evidence.label}
+    reports = {"pretrain": evidence.pretrain, "invert": evidence.invert}
+    reports |= {f"label {recipe}": values for recipe, values in evidence.labels.items()}
     for recipe, made in evidence.made.items():
         stages = {"generate": made.generate, "validate": made.validate, "train": made.train}
         reports |= {f"{stage} {recipe}": values for stage, values in stages.items()}

@@ -19,7 +19,7 @@ from stages.label.labelling import load_label_generator
 from stages.pretrain.build import load_generator
 
 GENERATOR = Path("models/pretrain/generator.safetensors")
-ENSEMBLE, ENCODER = Path("models/label/ensemble.safetensors"), Path("models/label/encoder.safetensors")
+ENSEMBLE, ENCODER = Path("models/label/gan/ensemble.safetensors"), Path("models/label/gan/encoder.safetensors")
 
 
 def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.DataFrame | None:
@@ -29,8 +29,8 @@ def make_gan_set(out: Path, params: GenerateParams, shared: SharedParams) -> pd.
     device = pick_device(shared.device)
     processes = PartialState(cpu=device.type == "cpu")
     generator = load_generator(require(GENERATOR, "pretrain")).to(processes.device)
-    labeler = load_label_generator(require(ENSEMBLE, "label"), generator)
-    encoder = load_encoder(require(ENCODER, "label"), generator) if params.reencode else None
+    labeler = load_label_generator(require(ENSEMBLE, "label@gan"), generator)
+    encoder = load_encoder(require(ENCODER, "label@gan"), generator) if params.reencode else None
     source = LatentSource(generator, encoder, params.psi, shared.seed)
     count = drawn_count(params.samples, params.drop_share)
     pieces = -(-count // params.shard_size)

@@ -1,17 +1,19 @@
-"""Train the label generator: per-pixel MLPs over the GAN's features, from the labels of the inverted images."""
+"""Train the label generator of a recipe: per-pixel MLPs over the GAN's features, from labelled images with latents."""
 
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 from torch import Tensor
 
 from stages.common.checkpoint import WorkFolder
-from stages.common.cli import run_stage
+from stages.common.cli import guarded, stage_app
 from stages.common.device import pick_device
 from stages.common.digests import work_digest
 from stages.common.errors import UserError
@@ -29,13 +31,16 @@ from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank, build_bank
 from stages.label.quality import fold_pools, make_folds, predict_held_out
 from stages.label.results import Inverted, draw_cross_validation, labels_of, summarise, usable
+from stages.label.sources import MODELS, REPORTS, source_of
 from stages.label.training import new_ensemble, train_ensemble
 from stages.pretrain.build import load_generator
 from stages.pretrain.generator import Generator
 
-GENERATOR, INVERTED = Path("models/pretrain/generator.safetensors"), Path("data/invert")
+GENERATOR = Path("models/pretrain/generator.safetensors")
 ENCODER = Path("models/invert/encoder.safetensors")
-MODELS, REPORTS = Path("models/label"), Path("reports/label")
+RecipeOption = Annotated[str, typer.Option(help="Whose label generator.")]
+
+app = stage_app(__doc__)
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,11 @@ class Job:
         return state.ensemble.eval()
 
 
-def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
+def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str = "gan") -> None:
     """Read, train, cross-validate, write."""
-    spec = read_spec()
+    source, reports, spec = source_of(recipe), REPORTS / recipe, read_spec()
     generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
-    inverted = usable(*read_inverted(require(INVERTED, "invert")), params.drop_flagged)
+    inverted = usable(*read_inverted(require(source.data, source.stage)), params.drop_flagged)
     head = head_for(spec, params.sigma)
     labels = labels_of(inverted.views, head)
     check_folds(params.folds, int(inverted.group.max()) + 1)
@@ -85,24 +90,24 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker) -> None:
         params.context,
         shared.seed,
     )
-    work = WorkFolder("label", work_digest("label", [params, shared.seed], [GENERATOR, INVERTED]))
+    work = WorkFolder("label", work_digest("label", [params, shared.seed], [GENERATOR, source.data]))
     print(f"label: {len(bank.labels)} pixels of {len(labels)} latents, {bank.features.shape[1]} features", flush=True)
     job = Job(bank, head, params, shared.seed, work, track)
     everything = torch.arange(len(bank.labels), device=bank.labels.device)
     ensemble = job.train("ensemble", params.members, [everything] * params.members)
     metrics = {"label/pixels": float(len(bank.labels)), "label/latents": float(len(labels))}
-    with publish(REPORTS / "pictures") as folder:
+    with publish(reports / "pictures") as folder:
         if params.folds:
             metrics |= cross_validate(job, generator, inverted, spec.classes, folder)
-    with publish(MODELS) as folder:
+    with publish(MODELS / recipe) as folder:
         config = ensemble_config(ensemble, head, bank.features.shape[1], params.context)
         save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
         # The ensemble's labels hold for latents near those that this encoder finds, so that the two belong together.
         shutil.copyfile(require(ENCODER, "invert"), folder / "encoder.safetensors")
-    write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
+    write_atomically(reports / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
     if params.folds:
-        track.artifact(REPORTS / "pictures" / "cross_validation.png", "pictures")
+        track.artifact(reports / "pictures" / "cross_validation.png", "pictures")
     work.clear()
 
 
@@ -139,5 +144,11 @@ def cross_validate(
     return summarise(held_out.predictions, truth, job.head, classes)
 
 
+@app.command(help=__doc__)
+def command(recipe: RecipeOption = "gan") -> None:
+    """What `python -m stages.label` does."""
+    guarded("label", LabelParams, main, f"label@{recipe}", recipe)
+
+
 if __name__ == "__main__":
-    run_stage("label", LabelParams, main, __doc__)
+    app()

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "DVC_NO_ANALYTICS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 KILLED = {
     "pretrain": ("pretrain", [], "models/pretrain/generator.safetensors", "state.pt"),
-    "label": ("label", [], "models/label/ensemble.safetensors", "*.pt"),
+    "label": ("label", [], "models/label/gan/ensemble.safetensors", "*.pt"),
     "refine": ("refine", [], "models/refine/refiner.safetensors", "state.pt"),
     "compose": ("compose", [], "models/compose/placer.safetensors", "state.pt"),
     "generate": ("generate", ["--recipe", "gan"], "data/generate/gan/shard-000000.tar", "piece-*.npz"),

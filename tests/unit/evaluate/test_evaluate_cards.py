@@ -19,8 +19,9 @@ def header(card: str) -> dict:
 
 
 def test_dataset_card_has_a_readable_header_and_the_quality_of_the_labels(tmp_path):
-    (tmp_path / "reports/label").mkdir(parents=True)
-    (tmp_path / "reports/label/metrics.json").write_text(json.dumps({"label/miou_cv": 0.803, "label/iou_cv/eye": 0.4}))
+    (tmp_path / "reports/label/gan").mkdir(parents=True)
+    quality = {"label/miou_cv": 0.803, "label/iou_cv/eye": 0.4}
+    (tmp_path / "reports/label/gan/metrics.json").write_text(json.dumps(quality))
     (tmp_path / "reports/validate/gan").mkdir(parents=True)
     (tmp_path / "reports/validate/gan/metrics.json").write_text('{"validate/no_training_copy": 3}')
     (tmp_path / "data/validate/gan").mkdir(parents=True)
@@ -36,7 +37,7 @@ def test_dataset_card_has_a_readable_header_and_the_quality_of_the_labels(tmp_pa
     }
     assert "mean IoU 0.803" in card
     assert "`gan`: 3 samples were closer to a training image" in card
-    assert "Class eye has the weakest labels: IoU 0.400" in card
+    assert "Class eye has the weakest labels in `gan`: IoU 0.400" in card
     assert "`gan`: most samples were set aside for no_noise (2)" in card
     assert "| gan | 1,500 | 2 | - |" in card
 

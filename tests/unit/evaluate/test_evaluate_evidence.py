@@ -70,14 +70,14 @@ def test_numbers_are_short_and_readable():
 
 
 def test_what_a_stage_left_for_recipes_that_are_not_compared_is_not_shown(tmp_path):
-    for stage in ("pretrain", "invert", "label", "refine"):
+    for stage in ("pretrain", "invert", "label/gan", "refine"):
         (tmp_path / "reports" / stage).mkdir(parents=True)
         (tmp_path / "reports" / stage / "metrics.json").write_text('{"figure": 1}')
     (tmp_path / "reports/pretrain/stats.jsonl").write_text('{"step": 1}\n')
     eyes = read_evidence(tmp_path, ["simulated", "refined+real"])
-    assert (eyes.pretrain, eyes.invert, eyes.label, list(eyes.stats)) == (None, None, None, [])
+    assert (eyes.pretrain, eyes.invert, eyes.labels, list(eyes.stats)) == (None, None, {}, [])
     assert eyes.refine == {"figure": 1}
     digits = read_evidence(tmp_path, ["real", "gan+real"])
-    assert digits.pretrain == digits.invert == digits.label == {"figure": 1}
+    assert digits.pretrain == digits.invert == digits.labels["gan"] == {"figure": 1}
     assert digits.stats
     assert digits.refine is None

@@ -71,7 +71,7 @@ def full(tmp_path: Path) -> Path:
     for stage, names in {
         "pretrain": ["reals", "fakes", "fakes_untruncated", "fakes_00001000"],
         "invert": ["pairs"],
-        "label": ["cross_validation"],
+        "label/gan": ["cross_validation"],
         "generate/real": ["samples"],
         "generate/gan": ["samples", "uncertain"],
         "validate/real": ["quarantine"],
@@ -79,7 +79,7 @@ def full(tmp_path: Path) -> Path:
     }.items():
         for name in names:
             save_png(tmp_path / "reports" / stage / "pictures" / f"{name}.png", picture)
-    figures = {"pretrain": {"gan/fd": 0.0712}, "invert": {"invert/rmse": 0.062}, "label": {"label/miou_cv": 0.8031}}
+    figures = {"pretrain": {"gan/fd": 0.0712}, "invert": {"invert/rmse": 0.062}, "label/gan": {"label/miou_cv": 0.8031}}
     for stage, metrics in figures.items():
         (tmp_path / "reports" / stage / "metrics.json").write_text(json.dumps(metrics))
     rows = [{"images": 100 * i, "generator": 0.7, "discriminator": 0.5} for i in range(3)]

@@ -77,6 +77,15 @@ def test_a_figure_counts_only_from_a_stage_of_the_run(tmp_path):
     assert figure(tmp_path, "reports/refine/metrics.json:x", {"refine"}) is None
 
 
+def test_a_figure_of_a_repeated_stage_counts_only_from_its_own_item(tmp_path):
+    path = tmp_path / "reports/label/gan/metrics.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"label/miou_cv": 0.75}')
+    address = "reports/label/gan/metrics.json:label/miou_cv"
+    assert figure(tmp_path, address, {"label@gan", "invert"}) == 0.75
+    assert figure(tmp_path, address, {"label@other", "generate@gan"}) is None
+
+
 def test_the_level_is_one_line_where_rows_agree_and_one_for_each_where_not():
     assert levels(CURVES, "real") == {"real": {50: LEVEL, 1000: LEVEL}}
     other = result("learned", 1000, 0.7, level=Score(0.4, 0.02, (0.38, 0.42)))
