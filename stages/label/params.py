@@ -1,6 +1,6 @@
 """Parameters of the label generator."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,8 @@ class LabelParams(Params):
 
     members: int = Field(default=10, ge=2)  # their disagreement is the uncertainty
     context: bool = False  # give every pixel the means of all feature maps beside the features at its place
-    hidden: tuple[Width, Width] = (128, 32)  # units of the two hidden layers
+    # Units of the two hidden layers; auto: what DatasetGAN takes, [128, 32], from 32 classes on [256, 128].
+    hidden: Literal["auto"] | tuple[Width, Width] = "auto"
     sigma: float = Field(default=1.5, gt=0.3)  # of the Gaussian that marks a keypoint, in pixels
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training
     steps: int = Field(default=1500, ge=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from stages.label.ensemble import Ensemble
 from stages.label.heads import Head
 from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank
+
+MANY = 32  # outputs: from here on `auto` has wider layers
 
 
 @dataclass
@@ -33,10 +35,18 @@ class EnsembleState:
         self.step = saved["step"]
 
 
+def hidden_units(hidden: Literal["auto"] | tuple[int, int], outputs: int) -> tuple[int, int]:
+    """Units of the two hidden layers; with `auto` those of DatasetGAN's release for so many outputs."""
+    if hidden != "auto":
+        return hidden
+    return (128, 32) if outputs < MANY else (256, 128)
+
+
 def new_ensemble(bank: PixelBank, members: int, head: Head, params: LabelParams, seed: int) -> EnsembleState:
     """Fresh members for the features of this bank."""
     torch.manual_seed(seeded(seed, 21).initial_seed())
-    ensemble = Ensemble(members, bank.features.shape[1], params.hidden, head.outputs).to(bank.features.device)
+    hidden = hidden_units(params.hidden, head.outputs)
+    ensemble = Ensemble(members, bank.features.shape[1], hidden, head.outputs).to(bank.features.device)
     ensemble.fit_standardisation(bank.features)
     optimiser = torch.optim.Adam(ensemble.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     return EnsembleState(ensemble, optimiser)

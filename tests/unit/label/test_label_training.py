@@ -15,7 +15,7 @@ from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank
 from stages.label.quality import fold_pools, make_folds, pooled_iou, predict_held_out
 from stages.label.results import usable
-from stages.label.training import new_ensemble, train_ensemble
+from stages.label.training import hidden_units, new_ensemble, train_ensemble
 from stages.pretrain.build import build_generator
 from stages.pretrain.params import NetworkParams
 
@@ -61,6 +61,14 @@ def test_a_run_in_two_pieces_equals_a_run_in_one(bank):
 def test_members_differ(bank):
     weight = run(bank).ensemble.first.weight
     assert not torch.allclose(weight[0], weight[1])
+
+
+def test_hidden_layers_are_those_of_the_release_unless_they_are_given(bank):
+    assert [hidden_units("auto", count) for count in (2, 31, 32, 68)] == [(128, 32), (128, 32), (256, 128), (256, 128)]
+    assert hidden_units((7, 5), 40) == (7, 5)
+    for hidden, found in (("auto", (128, 32)), ([16, 8], (16, 8))):
+        params = LabelParams.model_validate({"hidden": hidden})
+        assert new_ensemble(bank, 2, SegmentationHead(3), params, 0).ensemble.hidden == found
 
 
 def test_folds_are_even_and_pools_leave_out_their_images(bank):
