@@ -133,6 +133,9 @@ class PrepareParams(Params):
     """Labelled images that only `evaluate` sees."""
     unlabeled: int | None = Field(None, ge=1)
     """Images without labels for the generator; null takes all that are left."""
+    oracle: int = Field(0, ge=0)
+    """Of the sources `digits` and `mnist`: labelled images that are in no other set, for the oracle that stands in for
+    a person in `annotate`. Other sources have none."""
     resize: tuple[Side, Side] | None = None
     """[height, width] in pixels that every image gets (Lanczos; masks by nearest pixel); null keeps the size."""
     group_pattern: str | None = None
@@ -161,6 +164,11 @@ class PrepareParams(Params):
     coco: CocoParams = CocoParams()
     shard_size: int = Field(5000, ge=1)
     """Samples in one tar file."""
+
+    @property
+    def oracle_images(self) -> int:
+        """How many images the oracle gets: none where the source is not one whose labels follow from the ink."""
+        return self.oracle if self.source in ("digits", "mnist") else 0
 
     @field_validator("group_pattern")
     @classmethod

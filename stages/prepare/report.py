@@ -135,10 +135,11 @@ def print_counts(spec: DatasetSpec, splits: dict[str, np.ndarray], shows: np.nda
     height, width = spec.size
     table = Table(title=f"{spec.name}: {height} x {width} x {spec.channels}")
     table.add_column("images")
-    for split in SPLITS:
+    shown = [split for split in SPLITS if split != "oracle" or len(splits[split])]
+    for split in shown:
         table.add_column(split, justify="right")
-    table.add_row("all", *(str(len(splits[split])) for split in SPLITS), end_section=True)
-    counts = {split: shows[splits[split]].sum(0) for split in SPLITS if split != "unlabeled"}
+    table.add_row("all", *(str(len(splits[split])) for split in shown), end_section=True)
+    counts = {split: shows[splits[split]].sum(0) for split in shown if split != "unlabeled"}
     for label in spec.foreground:
-        table.add_row(spec.classes[label], *(str(counts[split][label]) if split in counts else "" for split in SPLITS))
+        table.add_row(spec.classes[label], *(str(counts[split][label]) if split in counts else "" for split in shown))
     Console().print(table)

@@ -55,9 +55,10 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
     """Row numbers of each set, in the order of choice.
 
     A set that the source brings itself is taken whole, else split off the labelled one. What is in a higher
-    set (test, then val, then labeled and unlabeled) keeps its group and its copies out of the lower ones; labelled and
-    unlabelled images may be the same. Each order is drawn without regard to the counts, so that the choice of 10
-    images is the head of the choice of 20. Raises UserError when the images or their classes do not suffice.
+    set (test, then val, then labeled, then oracle, then unlabeled) keeps its group and its copies out of the lower
+    ones; labelled and unlabelled images may be the same. Each order is drawn without regard to the counts, so that
+    the choice of 10 images is the head of the choice of 20. Raises UserError when the images or their classes do not
+    suffice.
     """
     wanted = {"test": params.test, "val": params.val}
     own = [name for name in wanted if name in pile.pools]
@@ -75,6 +76,8 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
         barred |= pile.reach(chosen[name])
     rows = np.flatnonzero((pile.pools == "labeled") & ~barred)
     chosen["labeled"] = _few_shot(pile, rows, params.labeled, params.at_most, seed)
+    chosen["oracle"] = _oracle(pile, barred, chosen["labeled"], params.oracle_images, seed)
+    barred |= pile.reach(chosen["oracle"])
     chosen["unlabeled"] = _unlabeled(pile, barred, chosen["labeled"], params.unlabeled, seed)
     return chosen
 
@@ -128,6 +131,15 @@ def _limited(pile: Pile, order: np.ndarray, at_most: Mapping[str, int]) -> np.nd
         shows = pile.shows[order, pile.classes.index(name)]
         order = order[~shows | (np.cumsum(shows) <= most)]
     return order
+
+
+def _oracle(pile: Pile, barred: np.ndarray, labeled: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Labelled images for the oracle, in the shares of the classes; they have nothing to do with those of `labeled`."""
+    if not count:
+        return np.zeros(0, int)
+    rows = np.flatnonzero((pile.pools == "labeled") & ~barred & ~pile.reach(labeled))
+    order = _ordered(pile, rows, proportional_order, _random(seed, "oracle"))
+    return _exactly(_group_by_group(order, pile.groups), count, "oracle")
 
 
 def _unlabeled(pile: Pile, barred: np.ndarray, labeled: np.ndarray, count: int | None, seed: int) -> np.ndarray:

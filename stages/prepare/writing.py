@@ -27,7 +27,7 @@ PICTURED_SETS = ("labeled", "simulated", *PLAIN)
 def write_data(
     folder: Path, scan: Scan, pile: Pile, splits: dict[str, np.ndarray], spec: DatasetSpec, shard_size: int
 ) -> None:
-    """The four sets, with the labels of the spec."""
+    """The sets of SPLITS, with the labels of the spec."""
     for split in SPLITS:
         samples = samples_of(scan, pile, split, splits[split], spec)
         if split == "unlabeled":

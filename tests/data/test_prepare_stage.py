@@ -87,6 +87,7 @@ def test_metrics_picture_and_lists(root):
         "prepare/duplicates_near": 0,
         "prepare/labeled": 6,
         "prepare/left_out": 24 - 9 - 6,
+        "prepare/oracle": 0,
         "prepare/test": 9,
         "prepare/unlabeled": 31,
         "prepare/val": 0,

@@ -6,10 +6,10 @@ import numpy as np
 
 from stages.common.spec import DatasetSpec
 from stages.prepare.cutouts.objects import cut_ink
+from stages.prepare.ink import INK, ink_depth, ink_keypoints, ink_mask
 from stages.prepare.params import PrepareParams
 from stages.prepare.records import Pixels, Record, Source, group_of
 
-INK = 128
 # 28 + 2 + 2 = 32, a power of two, as the generator's doubling resolutions want it.
 PADDING = 2
 CLASSES = ("background", *(str(digit) for digit in range(10)))
@@ -68,36 +68,3 @@ def ink_pixels(image: np.ndarray, digit: int) -> Pixels:
 def pad(images: np.ndarray) -> np.ndarray:
     """(N, H, W) with empty pixels on all four sides."""
     return np.pad(images, ((0, 0), (PADDING, PADDING), (PADDING, PADDING)))
-
-
-def ink_mask(image: np.ndarray, digit: int) -> np.ndarray:
-    """(H, W) uint8 image to (H, W) uint8 mask: class digit + 1 where there is ink (at least half of the range)."""
-    return np.where(image >= INK, digit + 1, 0).astype(np.uint8)
-
-
-def ink_keypoints(ink: np.ndarray) -> np.ndarray:
-    """(H, W) bool to (5, 3) float32 x, y, visibility: the topmost, bottommost, leftmost and rightmost ink, and the
-    centroid. Of several pixels in the outermost row or column the middle one; all unknown without ink."""
-    rows, columns = np.nonzero(ink)
-    if not len(rows):
-        return np.zeros((5, 3), np.float32)
-    ends = [
-        (_middle(columns[rows == rows.min()]), rows.min()),
-        (_middle(columns[rows == rows.max()]), rows.max()),
-        (columns.min(), _middle(rows[columns == columns.min()])),
-        (columns.max(), _middle(rows[columns == columns.max()])),
-        (columns.mean(), rows.mean()),
-    ]
-    return np.array([(x, y, 2) for x, y in ends], np.float32)
-
-
-def _middle(places: np.ndarray) -> int:
-    return int(np.sort(places)[(len(places) - 1) // 2])
-
-
-def ink_depth(ink: np.ndarray) -> np.ndarray:
-    """(H, W) bool to (H, W) float32: the distance of each ink pixel to the nearest pixel without, in pixels; 0, which
-    stands for unknown, where there is no ink."""
-    from scipy.ndimage import distance_transform_edt
-
-    return np.asarray(distance_transform_edt(ink), np.float32)

@@ -7,7 +7,8 @@ import pytest
 from stages.common.errors import UserError
 from stages.prepare.params import PrepareParams
 from stages.prepare.sources import open_source
-from stages.prepare.sources.digits import ink_mask, pad
+from stages.prepare.ink import ink_mask
+from stages.prepare.sources.digits import pad
 
 
 def write_idx(path, values: np.ndarray) -> None:

@@ -6,7 +6,8 @@ import pytest
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.learnt import check_gan_labels, learnt_pixels, learnt_spec
-from stages.prepare.sources.digits import ink_depth, ink_keypoints, read_digit
+from stages.prepare.ink import ink_depth, ink_keypoints
+from stages.prepare.sources.digits import read_digit
 
 EVERYTHING = DatasetSpec(
     name="all", size=(8, 8), channels=1, classes=("background", "1"), keypoints=5, flip=(0, 1, 3, 2, 4), depth=True

@@ -105,6 +105,27 @@ def test_a_limited_unlabelled_set_starts_with_the_labelled_images_of_a_shared_po
     assert len(set(splits["unlabeled"])) == 15
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_images_of_the_oracle_are_in_no_other_set_and_leave_the_others_as_they_are(seed):
+    groups = [f"g{row // 2}" for row in range(200)]
+    pile = pile_of(["labeled"] * 200, groups, copies=[(row, row + 100) for row in range(0, 100, 5)])
+    plain, found = (choose_splits(pile, params_of(oracle=count), seed) for count in (0, 30))
+    assert len(plain["oracle"]) == 0
+    assert len(found["oracle"]) == 30
+    for name in ("test", "val", "labeled"):
+        assert found[name].tolist() == plain[name].tolist()
+    near = pile.reach(found["oracle"])
+    assert not any(near[found[name]].any() for name in ("test", "val", "labeled", "unlabeled"))
+    assert set(found["unlabeled"]) == set(plain["unlabeled"]) - set(np.flatnonzero(near))
+    assert set(found["labeled"]) < set(found["unlabeled"])
+
+
+def test_only_digits_have_an_oracle():
+    splits = choose_splits(pile_of(["labeled"] * 100), params_of(source="folder", oracle=30), seed=0)
+    assert len(splits["oracle"]) == 0
+    assert len(splits["unlabeled"]) == 70
+
+
 def test_three_labelled_images_for_five_classes():
     with pytest.raises(UserError, match=r"^prepare\.labeled: 3 labelled images for 5 classes; ask for at least 5"):
         require_images_for_classes(3, 5)
@@ -119,7 +140,7 @@ def test_a_class_that_no_labelled_image_shows_is_named():
         choose_splits(pile_of(pools, labels=labels), params_of(val=0), seed=0)
 
 
-@pytest.mark.parametrize(("key", "count"), [("test", 200), ("val", 90), ("labeled", 80), ("unlabeled", 71)])
+@pytest.mark.parametrize(("key", "count"), [("test", 200), ("val", 90), ("labeled", 80), ("oracle", 61), ("unlabeled", 71)])
 def test_a_count_that_the_images_do_not_allow_names_its_key(key, count):
     with pytest.raises(UserError, match=rf"^prepare\.{key}: {count} images asked for, but only \d+ are left"):
         choose_splits(pile_of(["labeled"] * 100), params_of(**{key: count}), seed=0)
