@@ -12,9 +12,10 @@ from stages.common.paths import publish, require
 from stages.common.progress import Progress
 from stages.common.samples import write_set
 from stages.generate.params import GenerateParams
-from stages.generate.sampling import LatentSource, drawn_count, most_certain
+from stages.generate.sampling import drawn_count, most_certain
 from stages.generate.shards import draw_pieces, kept_samples, piece_path, read_scores
 from stages.invert.encoder import load_encoder
+from stages.invert.latents import LatentSource
 from stages.label.labelling import load_label_generator
 from stages.pretrain.build import load_generator
 

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from stages.common.device import seeded
 from stages.common.spec import IGNORE
 from stages.common.tensors import to_arrays
 from stages.generate.params import GenerateParams
-from stages.invert.encoder import Encoder, reencode
+from stages.invert.latents import LatentSource
 from stages.label.heads import image_score
 from stages.label.labelling import LabelGenerator
-from stages.pretrain.generator import Generator
 
 UNLABELLED = {"mask": IGNORE, "depth": 0}  # what a pixel without a label holds
 
@@ -43,24 +40,6 @@ def drawn_count(samples: int, drop_share: float) -> int:
 def dropped_count(drawn: int, drop_share: float) -> int:
     """Exactly how many of the drawn are dropped."""
     return math.floor(drawn * drop_share + 1e-9)
-
-
-@dataclass(frozen=True)
-class LatentSource:
-    """Latents by sample number: truncated by psi, then led through the encoder if there is one."""
-
-    generator: Generator
-    encoder: Encoder | None
-    psi: float
-    seed: int
-
-    @torch.no_grad()
-    def __call__(self, numbers: range) -> Tensor:
-        """ws (N, num_ws, w_dim) of these sample numbers."""
-        generator = self.generator
-        z = torch.stack([torch.randn(generator.z_dim, generator=seeded(self.seed, 31, i)) for i in numbers])
-        ws = generator.broadcast(generator.latents(z.to(generator.device), self.psi))
-        return ws if self.encoder is None else reencode(self.encoder, generator, ws)
 
 
 def draw(labeler: LabelGenerator, source: LatentSource, numbers: range, params: GenerateParams) -> Iterator[Drawn]:

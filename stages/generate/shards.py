@@ -13,7 +13,8 @@ from stages.common.masks import main_class
 from stages.common.paths import write_atomically
 from stages.common.samples import Sample
 from stages.generate.params import GenerateParams
-from stages.generate.sampling import Drawn, LatentSource, draw
+from stages.generate.sampling import Drawn, draw
+from stages.invert.latents import LatentSource
 from stages.label.labelling import LabelGenerator
 
 FIELDS = ("numbers", "images", "labels", "scores")

@@ -12,9 +12,10 @@ from stages.common.samples import Sample, read_set, write_set
 from stages.common.tensors import to_arrays
 from stages.generate import recipes
 from stages.generate.params import GenerateParams
-from stages.generate.sampling import LatentSource, draw, drawn_count, dropped_count, most_certain
+from stages.generate.sampling import draw, drawn_count, dropped_count, most_certain
 from stages.generate.shards import draw_pieces, kept_samples, read_scores
 from stages.invert.encoder import build_encoder
+from stages.invert.latents import LatentSource
 from stages.invert.params import EncoderParams
 from stages.label.ensemble import Ensemble
 from stages.label.factored import fold
