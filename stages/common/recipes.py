@@ -12,6 +12,8 @@ Recipe = Literal[
     "real",
     "gan",
     "gan+real",
+    "annotated",
+    "annotated+real",
     "simulated",
     "simulated+real",
     "refined",
@@ -22,7 +24,7 @@ Recipe = Literal[
 RECIPES: tuple[str, ...] = get_args(Recipe)
 JOIN = "+real"
 # Whose samples a GAN draws and a label generator labels.
-DRAWN: tuple[str, ...] = ("gan",)
+DRAWN: tuple[str, ...] = ("gan", "annotated")
 
 
 def check_recipe(recipe: str) -> None:

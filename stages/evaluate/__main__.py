@@ -53,7 +53,7 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
     chosen = {each.scores.recipe: each.seed for each in evaluated}
     findings = Findings(
         spec, scores, missing, params.baseline, verdict, chosen, len(test), evidence, provenance, champion, features,
-        params.license, best.target.task,
+        params.license, best.target.task, [recipe for recipe in missing if accepted_samples(root, recipe) == 0],
     )  # fmt: skip
     write_reports(REPORTS, findings, evaluated, test, params.pictures)
     track.artifact(REPORTS / "report.html")

@@ -39,7 +39,7 @@ def dataset_card(findings: Findings) -> str:
         weak_labels=_weakest(findings),
         labels=labels_of(findings.spec),
         categories=task_categories(findings.spec),
-        recipes=recipe_lines([s.recipe for s in findings.scores]),
+        recipes=recipe_lines([s.recipe for s in findings.scores], findings.by_oracle),
     )
 
 

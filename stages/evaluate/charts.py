@@ -13,7 +13,7 @@ from stages.evaluate.scores import Spread
 WIDTH = 460
 ROW = 34
 LABEL_CHARACTER = 6.6
-SERIES = 9  # colours of the report, one for each recipe that there is
+SERIES = 16  # colours of the report, at least one for each recipe that there is
 
 
 def bars(rows: Sequence[tuple[str, Spread]], title: str, top: float = 1.0, digits: int = 3, unit: str = "") -> Markup:

@@ -14,7 +14,13 @@ from stages.common.errors import UserError
 from stages.common.recipes import DRAWN, JOIN
 
 SHOWN_OVER_TIME = 4
-MADE_FOR = {"pretrain": "gan", "invert": "gan", "refine": "refined", "compose": "composite"}
+MADE_FOR = {
+    "pretrain": DRAWN,
+    "invert": DRAWN,
+    "annotate": ("annotated",),
+    "refine": ("refined",),
+    "compose": ("composite",),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,11 @@ class Made:
     neighbours_picture: Path
 
     @property
+    def drawn(self) -> bool:
+        """Whether a GAN drew its samples."""
+        return self.recipe.removesuffix(JOIN) in DRAWN
+
+    @property
     def reasons(self) -> list[tuple[str, int]]:
         """How many samples broke which expectation, most first; a sample may break several."""
         listed: Iterable[object] = [] if self.quarantine is None else self.quarantine["reasons"]
@@ -48,6 +59,7 @@ class Evidence:
     stats: Sequence[Mapping[str, float]]
     invert: Mapping[str, Any] | None
     labels: Mapping[str, Mapping[str, Any] | None]
+    annotate: Mapping[str, Any] | None
     refine: Mapping[str, Any] | None
     compose: Mapping[str, Any] | None
     made: Mapping[str, Made]
@@ -67,14 +79,15 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
     # Without its recipe, what a stage left is of an earlier comparison: evaluate does not depend on it.
     kinds = {recipe.removesuffix(JOIN) for recipe in recipes}
     metrics = {
-        stage: read_json(reports / stage / "metrics.json") if kind in kinds else None
-        for stage, kind in MADE_FOR.items()
+        stage: read_json(reports / stage / "metrics.json") if kinds & set(served) else None
+        for stage, served in MADE_FOR.items()
     }
     return Evidence(
         pretrain=metrics["pretrain"],
-        stats=read_lines(reports / "pretrain" / "stats.jsonl") if "gan" in kinds else [],
+        stats=read_lines(reports / "pretrain" / "stats.jsonl") if kinds & set(DRAWN) else [],
         invert=metrics["invert"],
         labels={r: read_json(reports / "label" / r / "metrics.json") for r in DRAWN if r in kinds},
+        annotate=metrics["annotate"],
         refine=metrics["refine"] or None,
         compose=metrics["compose"] or None,
         made={recipe: _made(root, recipe) for recipe in recipes},
@@ -83,10 +96,11 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
             "fakes": drawn / "fakes.png",
             "fakes_untruncated": drawn / "fakes_untruncated.png",
             "pairs": reports / "invert" / "pictures" / "pairs.png",
+            "selected": reports / "annotate" / "pictures" / "selected.png",
             "before_after": reports / "refine" / "pictures" / "before_after.png",
             **{f"labels/{r}": reports / "label" / r / "pictures" / "cross_validation.png" for r in DRAWN},
         },
-        fakes=over_time(drawn, "fakes") if "gan" in kinds else [],
+        fakes=over_time(drawn, "fakes") if kinds & set(DRAWN) else [],
         placing=read_lines(reports / "compose" / "stats.jsonl") if "composite" in kinds else [],
         composites=over_time(reports / "compose" / "pictures", "composites") if "composite" in kinds else [],
     )

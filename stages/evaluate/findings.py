@@ -13,10 +13,13 @@ from stages.evaluate.verdict import Verdict
 from stages.evaluate.wording import WORDINGS, Wording
 from stages.train.targets.base import Metric
 
+ORACLE_NOTE = "The images of annotated were annotated by an oracle, not by a person."
+
 
 @dataclass(frozen=True)
 class Findings:
-    """scores: in the order of params.yaml. missing: recipes without models. test_images: how many were scored.
+    """scores: in the order of params.yaml. missing: recipes without models. empty: those among them
+    whose set has no sample. test_images: how many were scored.
 
     chosen: recipe -> the seed whose model is shown and registered. champion: what champion.json holds. features: the
     feature space of the GAN's distances. task: of the targets.
@@ -35,6 +38,22 @@ class Findings:
     features: str
     license: str
     task: str
+    empty: Sequence[str] = ()
+
+    @property
+    def by_oracle(self) -> bool:
+        """Whether an oracle stood in for the person who annotates."""
+        return bool((self.evidence.annotate or {}).get("annotate/by_oracle"))
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known of the comparison besides its scores, in sentences."""
+        reasons = {
+            recipe: "there is nothing to make its training set of" if recipe in self.empty else "it has no models yet"
+            for recipe in self.missing
+        }
+        left_out = [f"Recipe {recipe} is not in this comparison: {why}." for recipe, why in reasons.items()]
+        return left_out + [ORACLE_NOTE] * self.by_oracle
 
     @property
     def best(self) -> RecipeScores:

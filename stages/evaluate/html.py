@@ -8,6 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from stages.common.recipes import DRAWN
 from stages.evaluate import charts, images
 from stages.evaluate.findings import Findings
 from stages.evaluate.glossary import Figure, explain, meaning_of, number
@@ -51,7 +52,7 @@ def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> 
         parts=_part_rows(findings),
         more=_more_rows(findings),
         explain=explain,
-        uses_gan=findings.compares("gan"),
+        uses_gan=findings.compares(*DRAWN),
         picture=images.picture,
         quarantine=_quarantine,
         numbers={name: i % charts.SERIES for i, name in enumerate(names)},

@@ -59,6 +59,30 @@ STAGE_MEANINGS: dict[str, tuple[str, str, str]] = {
         "count",
         "Points in the GAN's latent space that the label generator learns from.",
     ),
+    "annotate/candidates": ("Candidates", "count", "Different images that the GAN drew to select from."),
+    "annotate/exported": ("Selected", "count", "Images selected for annotation."),
+    "annotate/images": ("Annotated", "count", "Images that came back with labels."),
+    "annotate/by_oracle": ("By an oracle", "1 yes, 0 no", "Whether a classifier and rules stood in for a person."),
+    "annotate/oracle_accuracy": (
+        "Accuracy of the oracle",
+        "share, 0 to 1",
+        "Share of real digits held back from the oracle that it names rightly.",
+    ),
+    "annotate/guess_miou": (
+        "mIoU of the guess",
+        "0 to 1",
+        "Overlap of the annotations with what the label generator of gan says of the same images.",
+    ),
+    "annotate/guess_distance_px": (
+        "Distance of the guess",
+        "pixels, lower is better",
+        "Mean distance of annotated keypoints from what the label generator of gan says of the same images.",
+    ),
+    "annotate/guess_absrel": (
+        "Depth error of the guess",
+        "share, lower is better",
+        "Mean relative error of the depth that the label generator of gan gives the same images.",
+    ),
     "label/miou_cv": (
         "Cross-validated mIoU",
         "0 to 1",

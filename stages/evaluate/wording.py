@@ -92,19 +92,26 @@ RECIPES = {
     "real": "the labelled real images",
     "gan": "a GAN learned from unlabelled images; the labelled images were inverted into its latent space; an ensemble "
     "of per-pixel classifiers over its features learned their labels; new images were drawn and labelled by it",
+    "annotated": "the same, but its labels were learned from images that the GAN draws, selected and annotated for it",
     "simulated": "the simulator's images with their exact labels",
     "refined": "the same, made to look real by a refiner learned from the unlabelled images",
     "composite": "cut-out objects of the training images, pasted on backgrounds where a placer puts them",
 }
 
 
-def recipe_lines(recipes: Sequence[str]) -> list[tuple[str, str]]:
-    """(recipe, how it is made) of the recipes and of those that they join, each once."""
+def recipe_lines(recipes: Sequence[str], by_oracle: bool = False) -> list[tuple[str, str]]:
+    """(recipe, how it is made) of the recipes and of those that they join, each once.
+
+    by_oracle: whether an oracle annotated for the recipe `annotated`.
+    """
     wanted = set(recipes)
     bases = {recipe.removesuffix(JOIN) for recipe in wanted} | ({"real"} if any(JOIN in r for r in wanted) else set())
     if "refined" in bases:
         bases.add("simulated")
-    lines = [(name, text) for name, text in RECIPES.items() if name in bases]
+    if "annotated" in bases:
+        bases.add("gan")
+    annotator = " by an oracle, not by a person" if by_oracle else ""
+    lines = [(n, text + annotator * (n == "annotated")) for n, text in RECIPES.items() if n in bases]
     return lines + [(recipe, "both joined") for recipe in recipes if recipe.endswith(JOIN)]
 
 

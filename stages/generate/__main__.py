@@ -1,4 +1,4 @@
-"""Make the labelled dataset of a recipe: real, gan, simulated, refined, or a join such as gan+real."""
+"""Make the labelled dataset of a recipe: real, gan, annotated, simulated, refined, composite, or a join."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from stages.common.cli import run_recipe_stage
 from stages.common.params import SharedParams
 from stages.common.paths import publish, write_atomically
 from stages.common.pictures import enlarged, save_png, strips, with_labels
-from stages.common.recipes import JOIN
+from stages.common.recipes import DRAWN, JOIN
 from stages.common.samples import read_set
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
@@ -60,10 +60,10 @@ def draw_pictures(folder: Path, samples: Path, index: pd.DataFrame) -> None:
 
 def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParams) -> pd.DataFrame | None:
     """The recipe's set at `out`."""
-    if recipe == "gan":
+    if recipe in DRAWN:
         from stages.generate.gan import make_gan_set
 
-        return make_gan_set(out, params, shared)
+        return make_gan_set(out, recipe, params, shared)
     if recipe == "refined":
         from stages.generate.simulated import make_refined_set
 

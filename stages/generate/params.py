@@ -17,7 +17,8 @@ class GenerateParams(Params):
     drop_within_classes: bool = True
     psi: float = Field(default=0.7, gt=0, le=1)  # truncation
     # Replace each drawn latent by the one that the encoder finds for its image: the labels were learnt from latents
-    # found by it and then optimised. False labels the drawn latents themselves, as published.
+    # found by it and then optimised. False labels the drawn latents themselves, as published. For the recipe
+    # `annotated` annotate.reencode decides, for its labels were learnt from latents drawn like that.
     reencode: bool = True
     score_share: float = Field(
         default=0.1, gt=0, le=1

@@ -35,9 +35,11 @@ def write_real(folder: Path, shard_size: int) -> pd.DataFrame:
 
 
 def write_join(folder: Path, recipe: str, shard_size: int) -> pd.DataFrame:
-    """The recipe `X+real`: the shards of X as they are, then the real ones."""
+    """The recipe `X+real`: the shards of X as they are, then the real ones; nothing where X has nothing."""
     made = GENERATED / recipe.removesuffix(JOIN)
     index = read_index(require(made, f"generate@{recipe.removesuffix(JOIN)}"))
+    if not len(index):  # else the labelled images alone would be compared under another name
+        return write_set(folder, [])
     folder.mkdir(parents=True, exist_ok=True)
     for shard in index["shard"].unique():
         shutil.copyfile(made / shard, folder / shard)

@@ -87,4 +87,4 @@ def kept_samples(
                 written += 1
                 own = {"source_id": f"latent-{int(number):08d}", "uncertainty": float(score)}
                 made: dict[str, Any] = {kind: int(label) if kind == "class_id" else label}
-                yield Sample(f"gan-{int(number):08d}", image, facts={**facts, **own}, **made)
+                yield Sample(f"{facts['recipe']}-{int(number):08d}", image, facts={**facts, **own}, **made)

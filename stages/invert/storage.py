@@ -1,6 +1,7 @@
 """Reading what the inversion left; the part that later stages need."""
 
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -10,7 +11,8 @@ from stages.common.weights import load_weights
 LATENTS = "latents.safetensors"
 
 
-def read_inverted(folder: Path) -> tuple[SampleSet, Tensor]:
-    """The views of the labelled images, and their latents (N, num_ws, w_dim) row by row."""
-    tensors, _ = load_weights(folder / LATENTS)
-    return read_set(folder), tensors["ws"]
+def read_inverted(folder: Path) -> tuple[SampleSet, Tensor, dict[str, Any]]:
+    """The views of the labelled images, their latents (N, num_ws, w_dim) row by row, and what is known of all of
+    them."""
+    tensors, facts = load_weights(folder / LATENTS)
+    return read_set(folder), tensors["ws"], facts

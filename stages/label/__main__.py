@@ -2,10 +2,10 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank, build_bank
 from stages.label.quality import fold_pools, make_folds, predict_held_out
 from stages.label.results import Inverted, draw_cross_validation, labels_of, summarise, usable
-from stages.label.sources import MODELS, REPORTS, source_of
+from stages.label.sources import MODELS, REPORTS, is_empty, source_of, write_nothing
 from stages.label.training import new_ensemble, train_ensemble
 from stages.pretrain.build import load_generator
 from stages.pretrain.generator import Generator
@@ -74,8 +74,14 @@ class Job:
 def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str = "gan") -> None:
     """Read, train, cross-validate, write."""
     source, reports, spec = source_of(recipe), REPORTS / recipe, read_spec()
+    require(source.data, source.stage)
+    if is_empty(source):
+        print(f"label: {source.data} holds no image, so the recipe {recipe} gets no label generator", flush=True)
+        write_nothing(recipe)
+        return
     generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
-    inverted = usable(*read_inverted(require(source.data, source.stage)), params.drop_flagged)
+    views, ws, facts = read_inverted(source.data)
+    inverted = usable(views, ws, params.drop_flagged)
     head = head_for(spec, params.sigma)
     labels = labels_of(inverted.views, head)
     check_folds(params.folds, int(inverted.group.max()) + 1)
@@ -101,14 +107,21 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str 
             metrics |= cross_validate(job, generator, inverted, spec.classes, folder)
     with publish(MODELS / recipe) as folder:
         config = ensemble_config(ensemble, head, bank.features.shape[1], params.context)
-        save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config)
+        save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config | annotator_of(facts))
         # The ensemble's labels hold for latents near those that this encoder finds, so that the two belong together.
-        shutil.copyfile(require(ENCODER, "invert"), folder / "encoder.safetensors")
+        # Where none led the latents, none may lead those that the ensemble labels.
+        if facts.get("reencode", True):
+            shutil.copyfile(require(ENCODER, "invert"), folder / "encoder.safetensors")
     write_atomically(reports / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
     if params.folds:
         track.artifact(reports / "pictures" / "cross_validation.png", "pictures")
     work.clear()
+
+
+def annotator_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Who annotated the images, where somebody did for this purpose."""
+    return {name: str(facts[name]) for name in ("annotator",) if name in facts}
 
 
 def check_folds(folds: int, groups: int) -> None:

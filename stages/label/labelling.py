@@ -17,12 +17,16 @@ from stages.pretrain.generator import Generator
 
 @dataclass(frozen=True)
 class LabelGenerator:
-    """Labels what the generator draws. Subsets of the members make label generators of their own (`select`)."""
+    """Labels what the generator draws. Subsets of the members make label generators of their own (`select`).
+
+    annotator: who labelled drawn images for it, a person or an oracle; empty when it learned from real ones.
+    """
 
     generator: Generator
     folded: FoldedEnsemble
     head: Head
     context: bool
+    annotator: str = ""
 
     @torch.no_grad()
     def __call__(self, ws: Tensor) -> tuple[Tensor, Labels]:
@@ -72,4 +76,5 @@ def load_label_generator(path: Path, generator: Generator) -> LabelGenerator:
     ensemble = Ensemble(config["members"], config["features"], tuple(config["hidden"]), config["outputs"])
     load_into(ensemble, tensors)
     folded = fold(ensemble.to(generator.device))
-    return LabelGenerator(generator, folded, head_from(config["labels"], config["head"]), config["context"])
+    head = head_from(config["labels"], config["head"])
+    return LabelGenerator(generator, folded, head, config["context"], config.get("annotator", ""))

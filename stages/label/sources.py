@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.common.paths import publish, write_atomically
+from stages.common.samples import read_index
 
 MODELS, REPORTS = Path("models/label"), Path("reports/label")
 
@@ -16,7 +18,21 @@ class Source:
     stage: str
 
 
-SOURCES = {"gan": Source(Path("data/invert"), "invert")}
+SOURCES = {
+    "gan": Source(Path("data/invert"), "invert"),
+    "annotated": Source(Path("data/annotate/annotated"), "annotate"),
+}
+
+
+def is_empty(source: Source) -> bool:
+    """Whether there is no labelled image to learn from."""
+    return not len(read_index(source.data))
+
+
+def write_nothing(recipe: str) -> None:
+    """The outputs of a recipe without labelled images: folders without weights and pictures, no figures."""
+    with publish(MODELS / recipe), publish(REPORTS / recipe / "pictures"):
+        write_atomically(REPORTS / recipe / "metrics.json", b"{}")
 
 
 def source_of(recipe: str) -> Source:

@@ -8,7 +8,8 @@ from stages.common.cli import run_recipe_stage
 from stages.common.device import pick_device
 from stages.common.digests import work_digest
 from stages.common.params import SharedParams
-from stages.common.paths import publish
+from stages.common.paths import publish, require
+from stages.common.samples import read_index
 from stages.common.spec import SPEC_PATH, read_spec
 from stages.common.tracking import Tracker
 from stages.common.weights import save_weights
@@ -25,6 +26,10 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
     """Read, train, write."""
     made, accepted = Path("data/generate", recipe), Path("data/validate", recipe, "accepted.parquet")
     target, device = make_target(read_spec(), params), pick_device(shared.device)
+    if not len(read_index(require(made, "generate"))):
+        print(f"train: {made} is empty, so there is nothing to train on", flush=True)
+        write_nothing(recipe, target.metric.name)
+        return
     samples, held_out = read_accepted(made, accepted), read_if_any(VALIDATION)
     data = labelled(samples, target)
     validation = labelled(held_out, target) if held_out else None
@@ -46,6 +51,13 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
     tracker.artifact(Path("reports/train", recipe, "history.csv"))
     tracker.dataset(samples.index, recipe, made, "training")
     work.clear()
+
+
+def write_nothing(recipe: str, selection: str) -> None:
+    """The outputs of a recipe without samples: no models, no figures."""
+    with publish(Path("models/train", recipe)), publish(Path("reports/train", recipe)) as reports:
+        (reports / "metrics.json").write_text("{}")
+        history_table({}, selection).to_csv(reports / "history.csv", index=False)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from stages.validate.examination import TrainingImages, examine
 from stages.validate.params import ValidateParams
 from stages.validate.quarantine import failure, set_metrics
 from stages.validate.reading import JudgedSet, read_judged, unlabelled
-from stages.validate.writing import write_lists, write_reports
+from stages.validate.writing import write_lists, write_nothing, write_reports
 
 PREPARED = Path("data/prepare")
 MOST_UNLABELLED = 2000
@@ -24,7 +24,12 @@ MOST_UNLABELLED = 2000
 def main(params: ValidateParams, shared: SharedParams, tracker: Tracker, recipe: str) -> None:
     """Read the set, the reference and the training images; write facts, lists, reports; then pass or stop."""
     spec = read_spec()
-    samples = read_judged(require(Path("data/generate") / recipe, f"generate@{recipe}"), spec)
+    made = require(Path("data/generate") / recipe, f"generate@{recipe}")
+    if not len(read_index(made)):
+        print(f"validate: {made} is empty, so there is nothing to judge", flush=True)
+        write_nothing(Path("data/validate") / recipe, Path("reports/validate") / recipe)
+        return
+    samples = read_judged(made, spec)
     reference = read_reference(spec)
     training = read_training(reference, alone=bool(samples.real.all()))
     outcome = examine(samples, reference, training, spec, params)

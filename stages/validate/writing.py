@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from stages.common.paths import publish
 from stages.common.pictures import save_png
 from stages.common.spec import DatasetSpec
 from stages.validate.examination import Outcome, TrainingImages
 from stages.validate.pictures import neighbours_picture, quarantine_picture
-from stages.validate.quarantine import set_metrics
+from stages.validate.quarantine import quarantined, set_metrics
 from stages.validate.reading import JudgedSet
 
 
@@ -22,6 +23,17 @@ def write_lists(out: Path, outcome: Outcome, passed: bool) -> None:
         if passed:
             accepted = outcome.verdict.loc[outcome.verdict["accepted"] == 1, ["key"]]
             accepted.to_parquet(folder / "accepted.parquet", index=False)
+
+
+def write_nothing(out: Path, reports: Path) -> None:
+    """The outputs for a set without samples: lists without rows, no expectations."""
+    with publish(out) as folder, publish(reports) as written:
+        for name in ("facts", "accepted"):
+            pd.DataFrame({"key": pd.Series(dtype=str)}).to_parquet(folder / f"{name}.parquet", index=False)
+        quarantined([]).to_parquet(folder / "quarantine.parquet", index=False)
+        (written / "metrics.json").write_text(json.dumps({"validate/accepted": 0, "validate/quarantined": 0}, indent=1))
+        (written / "validation.json").write_text("[]")
+        (written / "pictures").mkdir()
 
 
 def write_reports(

@@ -49,7 +49,17 @@ def project(tmp_path_factory):
 
 def test_the_pipeline_ends_in_a_report_with_every_recipe(project):
     metrics = json.loads((project / "reports/evaluate/metrics.json").read_text())
-    made = {"gan", "gan+real", "simulated", "refined", "refined+real", "composite", "composite+real"}
+    made = {
+        "gan",
+        "gan+real",
+        "annotated",
+        "annotated+real",
+        "simulated",
+        "refined",
+        "refined+real",
+        "composite",
+        "composite+real",
+    }
     assert set(metrics["recipes"]) == {"real", *made}
     for recipe in metrics["recipes"].values():
         assert len(recipe["target/miou"]["seeds"]) == 2

@@ -126,3 +126,17 @@ def test_names_stay_in_their_cell():
 )
 def test_size_category(samples, name):
     assert size_category(samples) == name
+
+
+@pytest.mark.parametrize("by_oracle", [True, False])
+def test_the_cards_name_who_annotated(tmp_path, by_oracle):
+    (tmp_path / "reports/annotate").mkdir(parents=True)
+    (tmp_path / "reports/annotate/metrics.json").write_text(json.dumps({"annotate/by_oracle": float(by_oracle)}))
+    (tmp_path / "reports/label/annotated").mkdir(parents=True)
+    (tmp_path / "reports/label/annotated/metrics.json").write_text('{"label/miou_cv": 0.7}')
+    findings = made_findings(tmp_path, [scored("real", [0.5, 0.6]), scored("annotated", [0.7, 0.8])])
+    card = dataset_card(findings)
+    assert "- `annotated`: the same, but its labels were learned from images that the GAN draws" in card
+    assert "Estimate of the labels of `annotated`: mean IoU 0.700" in card
+    for text in (card, summary(findings)):
+        assert ("by an oracle, not by a person" in text) == by_oracle

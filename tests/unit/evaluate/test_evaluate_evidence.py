@@ -77,7 +77,11 @@ def test_what_a_stage_left_for_recipes_that_are_not_compared_is_not_shown(tmp_pa
     eyes = read_evidence(tmp_path, ["simulated", "refined+real"])
     assert (eyes.pretrain, eyes.invert, eyes.labels, list(eyes.stats)) == (None, None, {}, [])
     assert eyes.refine == {"figure": 1}
+    drawn = read_evidence(tmp_path, ["real", "annotated+real"])
+    assert drawn.pretrain == drawn.invert == {"figure": 1}
+    assert (drawn.labels, drawn.annotate) == ({"annotated": None}, None)
     digits = read_evidence(tmp_path, ["real", "gan+real"])
+    assert list(digits.labels) == ["gan"]
     assert digits.pretrain == digits.invert == digits.labels["gan"] == {"figure": 1}
     assert digits.stats
     assert digits.refine is None

@@ -244,3 +244,39 @@ def test_composing_shows_its_steps_and_how_hard_each_placer_is(tmp_path):
     assert '<i class="s0 key"></i>learned' in section
     assert "#composing" in Page(text).anchors
     assert Page(text).open == []
+
+
+def annotated_by(root: Path, by_oracle: float) -> str:
+    """The page of a comparison with `annotated`."""
+    (root / "reports/annotate/pictures").mkdir(parents=True)
+    found = {"annotate/images": 50.0, "annotate/by_oracle": by_oracle, "annotate/oracle_accuracy": 0.9625}
+    (root / "reports/annotate/metrics.json").write_text(json.dumps(found))
+    save_png(root / "reports/annotate/pictures/selected.png", np.zeros((8, 8, 3), np.uint8))
+    (root / "reports/label/annotated").mkdir(parents=True)
+    (root / "reports/label/annotated/metrics.json").write_text('{"label/miou_cv": 0.7125}')
+    scores = [scored("real", [0.5, 0.6]), scored("annotated", [0.4, 0.5])]
+    return render(made_findings(root, scores, missing=("gan", "composite"), empty=("composite",)), {})
+
+
+def test_an_oracle_is_not_taken_for_a_person(tmp_path):
+    text = annotated_by(tmp_path, 1.0)
+    assert "The images of annotated were annotated by an oracle, not by a person." in text
+    section = text[text.index('<section id="annotation">') : text.index('<section id="labels">')]
+    assert "by an oracle, not by a person: a classifier of digits" in section
+    assert "0.9625" in section
+    assert section.count("<img") == 1
+    assert "0.7125" in text[text.index('<section id="labels">') :]
+    assert Page(text).open == []
+    assert {"#annotation", "#inversion", "#gan"} <= set(Page(text).anchors)
+
+
+def test_a_person_is_not_called_an_oracle(tmp_path):
+    text = annotated_by(tmp_path, 0.0)
+    assert "oracle, not" not in text
+    assert '<section id="annotation">' in text
+
+
+def test_a_recipe_that_is_left_out_is_said_to_be_and_why(tmp_path):
+    text = annotated_by(tmp_path, 0.0)
+    assert "Recipe gan is not in this comparison: it has no models yet." in text
+    assert "Recipe composite is not in this comparison: there is nothing to make its training set of." in text

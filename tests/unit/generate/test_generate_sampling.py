@@ -114,6 +114,13 @@ def test_a_join_holds_both_sets_whole(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(found.index, index)
 
 
+def test_a_join_with_nothing_is_nothing_and_not_the_labelled_images_under_another_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_set(recipes.LABELED, [Sample("labeled-0", np.zeros((4, 4, 1), np.uint8), facts={"source_id": "s"})])
+    write_set(recipes.GENERATED / "composite", [])
+    assert len(recipes.write_join(tmp_path / "joined", "composite+real", shard_size=2)) == 0
+
+
 @pytest.mark.parametrize(
     ("head", "shape"), [(KeypointHead(3, (16, 16), 1.5), (3, 3)), (DepthHead(), (16, 16))], ids=["keypoints", "depth"]
 )

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from stages.common.errors import UserError
+from stages.prepare.ink import ink_mask
 from stages.prepare.params import PrepareParams
 from stages.prepare.sources import open_source
-from stages.prepare.ink import ink_mask
 from stages.prepare.sources.digits import pad
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
-from stages.prepare.learnt import check_gan_labels, learnt_pixels, learnt_spec
 from stages.prepare.ink import ink_depth, ink_keypoints
+from stages.prepare.learnt import check_gan_labels, learnt_pixels, learnt_spec
 from stages.prepare.sources.digits import read_digit
 
 EVERYTHING = DatasetSpec(

@@ -140,7 +140,9 @@ def test_a_class_that_no_labelled_image_shows_is_named():
         choose_splits(pile_of(pools, labels=labels), params_of(val=0), seed=0)
 
 
-@pytest.mark.parametrize(("key", "count"), [("test", 200), ("val", 90), ("labeled", 80), ("oracle", 61), ("unlabeled", 71)])
+@pytest.mark.parametrize(
+    ("key", "count"), [("test", 200), ("val", 90), ("labeled", 80), ("oracle", 61), ("unlabeled", 71)]
+)
 def test_a_count_that_the_images_do_not_allow_names_its_key(key, count):
     with pytest.raises(UserError, match=rf"^prepare\.{key}: {count} images asked for, but only \d+ are left"):
         choose_splits(pile_of(["labeled"] * 100), params_of(**{key: count}), seed=0)

@@ -1,0 +1,61 @@
+"""What a person takes away to annotate: images, their latents, and the files of each annotation tool."""
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from stages.annotate.latents import LATENTS, Origin
+from stages.common.errors import UserError
+from stages.common.exchange import FORMATS, POINT_FORMATS, Annotated, Pointed, write_images
+from stages.common.spec import DatasetSpec
+from stages.common.weights import save_weights
+
+
+def kind_of(spec: DatasetSpec) -> str:
+    """The labels that are annotated, as `Sample` calls them: mask, keypoints or depth.
+
+    Raises UserError for data whose labels no label generator learns.
+    """
+    if spec.classes and spec.labels == "masks":
+        return "mask"
+    if spec.keypoints and not spec.classes:
+        return "keypoints"
+    if spec.depth and not spec.classes:
+        return "depth"
+    raise UserError(
+        "annotate: a label generator learns masks, keypoints or depth, and this data has none of them; take recipes "
+        "without annotated"
+    )
+
+
+def point_names(spec: DatasetSpec) -> list[str]:
+    """What the keypoints are called in the tools: `point 1` and so on."""
+    return [f"point {number}" for number in range(1, spec.keypoints + 1)]
+
+
+def write_export(
+    folder: Path,
+    names: list[str],
+    images: np.ndarray,
+    ws: Tensor,
+    origin: Origin,
+    spec: DatasetSpec,
+    guess: np.ndarray | None,
+) -> None:
+    """images/<name>.png, latents.safetensors with a latent a name, and a folder for each tool.
+
+    images: (N, H, W, C) uint8. ws: (N, num_ws, w_dim). guess: N labels to start from, as the tools show them, or None.
+    Depth has no tool.
+    """
+    write_images(folder, dict(zip(names, images, strict=True)))
+    save_weights(folder / LATENTS, dict(zip(names, ws, strict=True)), origin.config())
+    kind, start = kind_of(spec), [None] * len(names) if guess is None else list(guess)
+    if kind == "mask":
+        masks = [Annotated(name, spec.size, mask) for name, mask in zip(names, start, strict=True)]
+        for name, masked in FORMATS.items():
+            masked.write(folder / name, masks, spec.classes)
+    elif kind == "keypoints":
+        points = [Pointed(name, spec.size, found) for name, found in zip(names, start, strict=True)]
+        for name, pointed in POINT_FORMATS.items():
+            pointed.write(folder / name, points, point_names(spec))
