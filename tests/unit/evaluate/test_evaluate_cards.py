@@ -7,6 +7,7 @@ from evaluate_builders import gaze_findings, gaze_scored, made_findings, pck_sco
 
 from stages.common.spec import DatasetSpec
 from stages.evaluate.cards import cell, dataset_card, model_card, size_category, summary
+from stages.evaluate.provenance import Provenance
 
 
 def scores():
@@ -134,7 +135,9 @@ def test_the_cards_name_who_annotated(tmp_path, by_oracle):
     (tmp_path / "reports/annotate/metrics.json").write_text(json.dumps({"annotate/by_oracle": float(by_oracle)}))
     (tmp_path / "reports/label/annotated").mkdir(parents=True)
     (tmp_path / "reports/label/annotated/metrics.json").write_text('{"label/miou_cv": 0.7}')
-    findings = made_findings(tmp_path, [scored("real", [0.5, 0.6]), scored("annotated", [0.7, 0.8])])
+    provenance = Provenance({}, {}, {}, "feed", {"real": "beef", "annotated": "cafe"})
+    scores = [scored("real", [0.5, 0.6]), scored("annotated", [0.7, 0.8])]
+    findings = made_findings(tmp_path, scores, provenance=provenance)
     card = dataset_card(findings)
     assert "- `annotated`: the same, but its labels were learned from images that the GAN draws" in card
     assert "Estimate of the labels of `annotated`: mean IoU 0.700" in card

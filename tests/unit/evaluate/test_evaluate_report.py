@@ -138,7 +138,7 @@ def test_a_generator_that_was_trained_elsewhere_is_named_and_no_curve_is_missed(
 
 def test_missing_reports_are_named_instead_of_failing(tmp_path):
     text = render(made_findings(tmp_path, two_recipes(), missing=("gan+real",)), tiles())
-    for name in ("invert/metrics.json", "label/metrics.json", "pretrain/metrics.json", "pretrain/stats.jsonl"):
+    for name in ("invert/metrics.json", "label/gan/metrics.json", "pretrain/metrics.json", "pretrain/stats.jsonl"):
         assert f"reports/{name}</code> is not there" in text
     assert "data/validate/gan/quarantine.parquet</code> is not there" in text
     assert "Recipe gan+real is not in this comparison" in text
