@@ -21,10 +21,10 @@ from stages.invert.encoder import Encoder, build_encoder, finetune, regress
 from stages.invert.inversion import invert
 from stages.invert.losses import Distance, Weights
 from stages.invert.params import InvertParams
-from stages.invert.perceptual import build_perceptual
+from stages.invert.perceptual import load_distance
 from stages.invert.results import draw_pairs, summarise, write_views
 from stages.invert.views import make_views
-from stages.pretrain.build import load_discriminator, load_generator
+from stages.pretrain.build import load_generator
 from stages.pretrain.generator import Generator
 
 LABELED, UNLABELED = Path("data/prepare/labeled"), Path("data/prepare/unlabeled")
@@ -36,14 +36,12 @@ def main(params: InvertParams, shared: SharedParams, track: Tracker) -> None:
     """Read, train the encoder, invert, write."""
     device = pick_device(shared.device)
     generator = load_generator(require(GAN / "generator.safetensors", "pretrain")).to(device)
-    judge = GAN / "discriminator.safetensors"
-    critic = load_discriminator(judge).to(device) if judge.exists() else None
-    distance = build_perceptual(params.perceptual, critic, params.backbone_weights).to(device)
+    distance = load_distance(params, GAN / "discriminator.safetensors").to(device)
     labeled = read_set(require(LABELED, "prepare"))
     images, labels = to_images(labeled.images).to(device), learnable_labels(labeled)
     views, view_labels, source = make_views(images, labels, params.views.copies, params.views.affine, shared.seed)
     print(f"invert: {len(labeled)} labelled images in {len(views)} views, on {device}", flush=True)
-    weights = Weights(params.optimise.perceptual_weight, params.optimise.pixel_weight, params.optimise.start_weight)
+    weights = Weights.of(params.optimise)
     encoder = train_encoder(generator, distance, weights, params, shared.seed, track).to(device)
     batches = math.ceil(len(views) / params.optimise.batch)
     progress = Progress("invert optimise", params.optimise.steps * batches)

@@ -27,9 +27,10 @@ class Inversion:
     perceptual: Tensor
     pixel: Tensor
 
-    def flagged(self, reject_above: float) -> Tensor:
-        """(N,) bool: the images whose error is above `reject_above` times the median."""
-        return self.error > reject_above * self.error.median()
+    def flagged(self, reject_above: float, median: float | None = None) -> Tensor:
+        """(N,) bool: the images whose error is above `reject_above` times the median, that of these images unless
+        another is given."""
+        return self.error > reject_above * (float(self.error.median()) if median is None else median)
 
 
 def invert(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stages.invert.params import OptimiseParams
+
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -16,6 +18,11 @@ class Weights:
     perceptual: float
     pixel: float
     start: float
+
+    @classmethod
+    def of(cls, params: OptimiseParams) -> "Weights":
+        """Those of the params."""
+        return cls(params.perceptual_weight, params.pixel_weight, params.start_weight)
 
 
 def reconstruction_terms(made: Tensor, images: Tensor, distance: Distance) -> dict[str, Tensor]:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from stages.common.errors import UserError
+from stages.invert.params import InvertParams
+from stages.pretrain.build import load_discriminator
 from stages.pretrain.discriminator import Discriminator
 from stages.pretrain.features import EfficientNetLite
 
@@ -97,3 +99,9 @@ def build_perceptual(kind: str, discriminator: Discriminator | None, weights: st
     if kind == "efficientnet":
         return EfficientNetDistance().requires_grad_(False)
     return LpipsDistance("alex" if kind == "lpips_alex" else "vgg", Path(str(weights)))
+
+
+def load_distance(params: InvertParams, discriminator: Path) -> nn.Module:
+    """The distance of the params. discriminator: the file of the GAN's, which need not be there for every distance."""
+    critic = load_discriminator(discriminator) if discriminator.exists() else None
+    return build_perceptual(params.perceptual, critic, params.backbone_weights)

@@ -11,7 +11,22 @@ from stages.common.masks import class_ids
 from stages.common.spec import DatasetSpec
 from stages.prepare.records import BadFileError, Pixels
 
+SUFFIXES = (".png", ".jpg", ".jpeg")
 WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder by name. Raises UserError when there are none, or two of the same name."""
+    images = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if not images:
+        found = "no .png or .jpg images" if folder.is_dir() else "no such folder"
+        raise UserError(f"{folder}: {found}; put your images there")
+    stems: dict[str, Path] = {}
+    for path in images:
+        if path.stem in stems:
+            raise UserError(f"{path}: {stems[path.stem].name} has the same name; rename one of them")
+        stems[path.stem] = path
+    return images
 
 
 def open_image(path: Path) -> Image.Image:

@@ -13,7 +13,7 @@ import numpy as np
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.params import PrepareParams
-from stages.prepare.reading import read_image, read_mask
+from stages.prepare.reading import image_files, read_image, read_mask
 from stages.prepare.records import Pixels, Record, Source, group_of
 from stages.prepare.sources import box_json, depth_png, keypoint_json
 from stages.prepare.sources.class_csv import class_of, read_classes
@@ -21,7 +21,6 @@ from stages.prepare.sources.dataset_yaml import DatasetYaml, read_dataset_yaml, 
 from stages.prepare.sources.gaze_csv import gaze_of, read_gaze
 from stages.prepare.sources.tables import NAME
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
 FOLDERS = ("unlabeled", "labeled", "test", "val", "simulated", "foregrounds", "backgrounds")
 
 
@@ -126,20 +125,6 @@ class Labels:
         _print_orphans(pool / box_json.NAME, [*(found.boxes or [])], names)
         _print_orphans(pool / keypoint_json.NAME, [*(found.keypoints or [])], names)
         return found
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images of a folder by name. Raises UserError when there are none, or two of the same name."""
-    images = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-    if not images:
-        found = "no .png or .jpg images" if folder.is_dir() else "no such folder"
-        raise UserError(f"{folder}: {found}; put your images there")
-    stems: dict[str, Path] = {}
-    for path in images:
-        if path.stem in stems:
-            raise UserError(f"{path}: {stems[path.stem].name} has the same name; rename one of them")
-        stems[path.stem] = path
-    return images
 
 
 def _refuse_orphans(folder: Path, stems: set[str], what: str) -> None:

@@ -17,12 +17,10 @@ from stages.common.spec import DatasetSpec
 from stages.prepare.compositing_params import BackgroundParams
 from stages.prepare.cutouts.canvas import on_canvas, part_of, parts_along, scaled_to_cover
 from stages.prepare.params import PrepareParams
-from stages.prepare.reading import open_image, read_image
+from stages.prepare.reading import SUFFIXES, open_image, read_image
 from stages.prepare.records import BadFileError, Pixels, Record, Source
 from stages.prepare.sources.class_csv import CLASS
 from stages.prepare.sources.tables import FILE, NAME, read_table, refuse_unlisted
-
-SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def foreground_files(folder: Path, spec: DatasetSpec, largest: float) -> list[Record]:

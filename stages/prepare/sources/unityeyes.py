@@ -19,10 +19,9 @@ from stages.common.gaze import angles_of
 from stages.common.spec import DatasetSpec
 from stages.prepare.cropping import box_around, cropped, reaches_out
 from stages.prepare.params import PrepareParams
-from stages.prepare.reading import read_image, resized
+from stages.prepare.reading import image_files, read_image, resized
 from stages.prepare.records import BadFileError, Pixels, Record
 from stages.prepare.simulators.eyes import IRIS, SCLERA, SKIN
-from stages.prepare.sources.folder import image_files
 
 LID_POINTS = 16
 KEYPOINTS = 1 + LID_POINTS

@@ -20,13 +20,12 @@ from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.cropping import box_around, cropped
 from stages.prepare.params import PrepareParams
-from stages.prepare.reading import read_image, resized
+from stages.prepare.reading import SUFFIXES, read_image, resized
 from stages.prepare.records import Pixels, Record, Source, group_of
 from stages.prepare.sources.instances import folder_of, frame_of
 
 POINTS = 68
 MARGIN = 0.25
-SUFFIXES = (".png", ".jpg", ".jpeg")
 TEST = {"ibug", "testset", "01_Indoor", "02_Outdoor"}
 # Several faces of one photograph are numbered behind it: 134212_1.jpg, image_003_1.jpg.
 PHOTO = re.compile(r"^(.*\d)\s*_\d+$")
