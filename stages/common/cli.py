@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -25,41 +26,35 @@ RecipeOption = Annotated[str, typer.Option(help="Which training set to make or u
 
 def run_stage(stage: str, cls: type[Params], main: Callable[..., None], description: str | None) -> None:
     """Run main(params, shared, tracker) as a command with `--help`."""
-    app = stage_app(description)
 
-    @app.command(help=description)
     def command() -> None:
-        guarded(stage, cls, main, stage)
+        execute(stage, cls, main, stage)
 
-    app()
+    run_command(command, description)
 
 
 def run_recipe_stage(stage: str, cls: type[Params], main: Callable[..., None], description: str | None) -> None:
     """Run main(params, shared, tracker, recipe) as a command with `--recipe` and `--help`."""
-    app = stage_app(description)
 
-    @app.command(help=description)
     def command(recipe: RecipeOption) -> None:
-        guarded(stage, cls, main, f"{stage}@{recipe}", recipe)
+        execute(stage, cls, main, f"{stage}@{recipe}", recipe)
 
+    run_command(command, description)
+
+
+def run_command(command: Callable[..., None], description: str | None) -> None:
+    """Run a function as a command with `--help`, whose options are its arguments, annotated as Typer reads them."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=description)
+    app.command(help=description)(command)
     app()
 
 
-def stage_app(description: str | None) -> typer.Typer:
-    """The command of a stage, yet without what it does."""
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=description)
-
-
-def guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str, *arguments: Any) -> None:
-    """Run main(params, shared, tracker, *arguments) as the run `name`; the first of the arguments is a recipe.
-
-    A mistake of the user ends it in one sentence, with the exit code that belongs to it.
-    """
+def execute(stage: str, cls: type[Params], main: Callable[..., None], name: str, *arguments: Any) -> None:
+    """One run of a stage, tracked under `name`: main(params, shared, tracker, *arguments); ends as `exits` says."""
     started = time.monotonic()
-    signal.signal(signal.SIGTERM, _terminate)
     tags = {"stage": stage, "kind": "stage"} | ({"recipe": str(arguments[0])} if arguments else {})
     tags |= {key: os.environ[key] for key in ("DVC_EXP_NAME",) if key in os.environ}
-    try:
+    with exits("run the same command again to go on"):
         if arguments:
             check_recipe(str(arguments[0]))
         params, shared = load_params(stage, cls)
@@ -67,13 +62,24 @@ def guarded(stage: str, cls: type[Params], main: Callable[..., None], name: str,
             tracker.params({"seed": shared.seed, stage: params.model_dump(mode="json")})
             main(params, shared, tracker, *arguments)
             tracker.metrics({f"{stage}/seconds": time.monotonic() - started})
+    print(f"{name}: done in {time.monotonic() - started:.1f} s", flush=True)
+
+
+@contextmanager
+def exits(interrupted: str) -> Iterator[None]:
+    """Makes a user's mistake, a failed check and an interruption of the block one sentence and its exit code.
+
+    interrupted: what the sentence of an interruption says to do.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
     except UserError as error:
         _leave(f"error: {error}", EXIT_USER_ERROR)
     except ValidationFailedError as error:
         _leave(f"validation failed: {error}", EXIT_VALIDATION_FAILED)
     except KeyboardInterrupt:
-        _leave("interrupted; run the same command again to go on", EXIT_INTERRUPTED)
-    print(f"{name}: done in {time.monotonic() - started:.1f} s", flush=True)
+        _leave(f"interrupted; {interrupted}", EXIT_INTERRUPTED)
 
 
 def _terminate(*_: Any) -> NoReturn:

@@ -13,7 +13,7 @@ import typer
 from torch import Tensor
 
 from stages.common.checkpoint import WorkFolder
-from stages.common.cli import guarded, stage_app
+from stages.common.cli import execute, run_command
 from stages.common.device import pick_device
 from stages.common.digests import work_digest
 from stages.common.errors import UserError
@@ -40,7 +40,6 @@ GENERATOR = Path("models/pretrain/generator.safetensors")
 ENCODER = Path("models/invert/encoder.safetensors")
 RecipeOption = Annotated[str, typer.Option(help="Whose label generator.")]
 
-app = stage_app(__doc__)
 
 
 @dataclass(frozen=True)
@@ -157,11 +156,10 @@ def cross_validate(
     return summarise(held_out.predictions, truth, job.head, classes)
 
 
-@app.command(help=__doc__)
 def command(recipe: RecipeOption = "gan") -> None:
     """What `python -m stages.label` does."""
-    guarded("label", LabelParams, main, f"label@{recipe}", recipe)
+    execute("label", LabelParams, main, f"label@{recipe}", recipe)
 
 
 if __name__ == "__main__":
-    app()
+    run_command(command, __doc__)
