@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """(H, W), (H, W, 1) or (H, W, 3) uint8 as PNG."""
+    """(H, W), (H, W, 1) or (H, W, 3) uint8, or (H, W) uint16, as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels).save(buffer, "png")
     return buffer.getvalue()

@@ -13,7 +13,7 @@ import typer
 from torch import Tensor
 
 from stages.common.checkpoint import WorkFolder
-from stages.common.cli import execute, run_command
+from stages.common.cli import execute, exits, run_command
 from stages.common.device import pick_device
 from stages.common.digests import work_digest
 from stages.common.errors import UserError
@@ -26,6 +26,7 @@ from stages.common.weights import save_weights
 from stages.invert.storage import read_inverted
 from stages.label.ensemble import Ensemble
 from stages.label.heads import Head, head_for
+from stages.label.images import label_images
 from stages.label.labelling import ensemble_config
 from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank, build_bank
@@ -38,8 +39,14 @@ from stages.pretrain.generator import Generator
 
 GENERATOR = Path("models/pretrain/generator.safetensors")
 ENCODER = Path("models/invert/encoder.safetensors")
-RecipeOption = Annotated[str, typer.Option(help="Whose label generator.")]
-
+RecipeOption = Annotated[str, typer.Option(help="Whose label generator: gan or annotated.")]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Instead, label the images of a folder, for a person to correct."),
+]
+IntoOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Where those labels go; by default beside it, as NAME-labelled.")
+]
 
 
 @dataclass(frozen=True)
@@ -156,9 +163,16 @@ def cross_validate(
     return summarise(held_out.predictions, truth, job.head, classes)
 
 
-def command(recipe: RecipeOption = "gan") -> None:
-    """What `python -m stages.label` does."""
-    execute("label", LabelParams, main, f"label@{recipe}", recipe)
+def command(recipe: RecipeOption = "gan", images: ImagesOption = None, into: IntoOption = None) -> None:
+    """The stage, or with `--images` the command that uses its model."""
+    if images is None and into is None:
+        execute("label", LabelParams, main, f"label@{recipe}", recipe)
+        return
+    with exits("nothing was written"):
+        if images is None:
+            raise UserError("--into: says where the labels of --images go; give both, or neither to run the stage")
+        source_of(recipe)
+        label_images(images, into, MODELS / recipe / ENSEMBLE)
 
 
 if __name__ == "__main__":

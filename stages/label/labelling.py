@@ -14,6 +14,8 @@ from stages.label.features import label_features
 from stages.label.heads import Head, Labels, head_from, label_size
 from stages.pretrain.generator import Generator
 
+AT_ONCE = 8  # latents to label together when there are many: their feature maps are in memory together
+
 
 @dataclass(frozen=True)
 class LabelGenerator:

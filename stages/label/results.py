@@ -107,20 +107,20 @@ def draw_cross_validation(
 ) -> Path:
     """Columns of images; rows: image, its label, the label predicted without having seen it."""
     chosen = np.linspace(0, len(images) - 1, min(PICTURES, len(images))).astype(int)
-    rows = [enlarged(images[chosen], SIDE)]
-    for labels in (truth[chosen], predictions[chosen]):
-        shown: dict[str, Any] = dict.fromkeys(("mask", "keypoints", "class_id", "depth")) | {head.kind: labels}
-        rows.append(
-            with_labels(
-                images[chosen],
-                shown["mask"],
-                shown["keypoints"],
-                None,
-                classes,
-                SIDE,
-                None,
-                shown["class_id"],
-                shown["depth"],
-            )
-        )
-    return save_png(path, strips(rows))
+    drawn = [with_head_labels(images[chosen], labels[chosen], head.kind, classes) for labels in (truth, predictions)]
+    return save_png(path, strips([enlarged(images[chosen], SIDE), *drawn]))
+
+
+def with_head_labels(images: np.ndarray, labels: np.ndarray, kind: str, classes: int) -> np.ndarray:
+    """Images (N, H, W, C), `enlarged` to SIDE, with N labels of a head's kind."""
+    shown: dict[str, Any] = dict.fromkeys(("mask", "keypoints", "class_id", "depth")) | {kind: labels}
+    return with_labels(
+        images,
+        shown["mask"],
+        shown["keypoints"],
+        None,
+        classes,
+        SIDE,
+        class_ids=shown["class_id"],
+        depth=shown["depth"],
+    )

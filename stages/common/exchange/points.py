@@ -38,6 +38,11 @@ class Mark(NamedTuple):
     visibility: int
 
 
+def numbered(count: int) -> tuple[str, ...]:
+    """Names of keypoints that nobody named: by number, from 0, as `flip` of dataset.yaml counts them."""
+    return tuple(f"point-{number}" for number in range(count))
+
+
 def marks_of(item: Pointed, points: Sequence[str]) -> list[Mark]:
     """The points whose place is known; none without keypoints. Raises ValueError for another number of points."""
     if item.keypoints is None:
