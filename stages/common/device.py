@@ -1,5 +1,6 @@
 """Choosing the device, seeding."""
 
+import psutil
 import torch
 
 from stages.common.errors import UserError
@@ -13,6 +14,13 @@ def pick_device(wanted: Device) -> torch.device:
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(wanted)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is free on the device, of a GPU its own."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
 
 
 def seeded(*parts: int, device: torch.device | str = "cpu") -> torch.Generator:

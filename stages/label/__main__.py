@@ -29,7 +29,7 @@ from stages.label.heads import Head, head_for
 from stages.label.images import label_images
 from stages.label.labelling import ensemble_config
 from stages.label.params import LabelParams
-from stages.label.pixels import PixelBank, build_bank
+from stages.label.pixels import PixelBank, build_bank, refuse_large_bank
 from stages.label.quality import fold_pools, make_folds, predict_held_out
 from stages.label.results import Inverted, draw_cross_validation, labels_of, summarise, usable
 from stages.label.sources import MODELS, REPORTS, is_empty, source_of, write_nothing
@@ -91,6 +91,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str 
     head = head_for(spec, params.sigma)
     labels = labels_of(inverted.views, head)
     check_folds(params.folds, int(inverted.group.max()) + 1)
+    refuse_large_bank(generator, len(labels), params)
     bank = build_bank(
         generator,
         inverted.ws,
@@ -101,6 +102,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str 
         params.balanced_share,
         params.context,
         shared.seed,
+        params.precision,
     )
     work = WorkFolder("label", work_digest("label", [params, shared.seed], [GENERATOR, source.data]))
     print(f"label: {len(bank.labels)} pixels of {len(labels)} latents, {bank.features.shape[1]} features", flush=True)

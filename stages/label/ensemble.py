@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 MOMENTUM = 0.1
 EPSILON = 1e-5
+COLUMNS = 256  # features that are converted to float32 together
 
 
 class BatchedLinear(nn.Module):
@@ -69,9 +70,11 @@ class Ensemble(nn.Module):
         self.last = BatchedLinear(members, hidden[1], outputs)
 
     def fit_standardisation(self, features: Tensor) -> None:
-        """Take centre and spread from training pixels (P, D)."""
-        self.centre.copy_(features.mean(dim=0))
-        self.spread.copy_(features.std(dim=0).clamp_min(1e-4))
+        """Take centre and spread from training pixels (P, D), float32 or float16."""
+        columns = features.shape[1] if features.dtype == torch.float32 else COLUMNS
+        parts = features.split(columns, dim=1)
+        self.centre.copy_(torch.cat([part.float().mean(dim=0) for part in parts]))
+        self.spread.copy_(torch.cat([part.float().std(dim=0) for part in parts]).clamp_min(1e-4))
 
     def forward(self, x: Tensor, dropout: float = 0.0) -> Tensor:
         """x (members, B, D), raw features -> logits (members, B, outputs)."""

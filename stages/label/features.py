@@ -5,6 +5,17 @@ from torch import Tensor
 from stages.pretrain.generator import Generator
 
 
+def feature_count(generator: Generator, context: bool, whole: bool = False) -> int:
+    """How many features `label_features` gives a pixel."""
+    synthesis = generator.synthesis
+    image_channels = len(next(iter(synthesis.blocks)).image_bias)
+    means = sum(synthesis.feature_channels[1:]) + image_channels
+    if whole:
+        return means
+    own = synthesis.feature_channels[0] + means
+    return own + means if context else own
+
+
 def label_features(generator: Generator, ws: Tensor, context: bool, whole: bool = False) -> tuple[Tensor, list[Tensor]]:
     """Images of ws (N, num_ws, w_dim), and the maps that the ensemble reads: the generator's, then the image itself.
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from stages.common.params import Params
 
+Precision = Literal["float32", "float16"]
 Width = Annotated[int, Field(ge=1)]
 
 
@@ -23,6 +24,7 @@ class LabelParams(Params):
     learning_rate: float = Field(default=0.001, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     pixels_per_image: int = Field(default=256, ge=1)
+    precision: Precision = "float32"  # that the features of these pixels are kept in; training computes in float32
     # Share of an image's pixels drawn evenly over its classes; the rest is drawn evenly over its area. One pixel of
     # every connected region comes first.
     balanced_share: float = Field(default=0.5, ge=0, le=1)

@@ -8,16 +8,21 @@ import torch.nn.functional as F
 from skimage.measure import label as connected_regions
 from torch import Tensor
 
+from stages.common.device import free_bytes
+from stages.common.errors import UserError
 from stages.common.spec import IGNORE
-from stages.label.features import label_features
+from stages.label.features import feature_count, label_features
 from stages.label.heads import Head, label_size
+from stages.label.params import LabelParams, Precision
 from stages.pretrain.generator import Generator
+
+DTYPES: dict[Precision, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
 class PixelBank:
-    """Training pixels: features (P, D), labels (P,) or (P, T) as the head learns them, and the group of images each
-    comes from (P,) int64."""
+    """Training pixels: features (P, D) float32 or float16, labels (P,) or (P, T) as the head learns them, and the group
+    of images each comes from (P,) int64."""
 
     features: Tensor
     labels: Tensor
@@ -79,15 +84,37 @@ def build_bank(
     share: float,
     context: bool,
     seed: int,
+    precision: Precision = "float32",
 ) -> PixelBank:
-    """Pixels of every latent's image: ws (N, num_ws, w_dim), N labels of the head's kind, group (N,) of each."""
-    device = generator.device
-    features, targets, owners = [], [], []
-    for i, label in enumerate(labels):
-        count = 1 if head.whole else per_image
-        chosen = choose_pixels(head.strata(label), count, share, np.random.default_rng([seed, i]))
-        _, maps = label_features(generator, ws[i : i + 1].to(device), context, head.whole)
-        features.append(gather([m[0] for m in maps], torch.from_numpy(chosen), label_size(head, generator.size)))
-        targets.append(torch.from_numpy(head.targets(label, chosen)))
-        owners.append(torch.full((len(chosen),), int(group[i])))
-    return PixelBank(torch.cat(features), torch.cat(targets).to(device), torch.cat(owners).to(device))
+    """Pixels of every latent's image: ws (N, num_ws, w_dim), N labels of the head's kind, group (N,) of each.
+
+    Each image's features go to their place in the bank at once, so that nothing is ever there twice.
+    """
+    device, dtype = generator.device, DTYPES[precision]
+    largest = torch.finfo(dtype).max
+    chosen = [
+        choose_pixels(head.strata(label), 1 if head.whole else per_image, share, np.random.default_rng([seed, i]))
+        for i, label in enumerate(labels)
+    ]
+    features = torch.empty(sum(map(len, chosen)), feature_count(generator, context, head.whole), dtype=dtype, device=device)
+    for part, pixels, one in zip(features.split([*map(len, chosen)]), chosen, ws.split(1), strict=True):
+        _, maps = label_features(generator, one.to(device), context, head.whole)
+        found = gather([m[0] for m in maps], torch.from_numpy(pixels), label_size(head, generator.size))
+        part.copy_(found.clamp_(-largest, largest))
+    targets = [torch.from_numpy(head.targets(*pair)) for pair in zip(labels, chosen, strict=True)]
+    owners = [torch.full((len(pixels),), int(owner)) for pixels, owner in zip(chosen, group, strict=True)]
+    return PixelBank(features, torch.cat(targets).to(device), torch.cat(owners).to(device))
+
+
+def refuse_large_bank(generator: Generator, latents: int, params: LabelParams) -> None:
+    """Raises UserError when the features of the training pixels would not fit into the memory that is free."""
+    bits = torch.finfo(DTYPES[params.precision]).bits
+    image = params.pixels_per_image * feature_count(generator, params.context) * bits // 8
+    free = free_bytes(generator.device)
+    if latents * image > free:
+        half = "" if params.precision == "float16" else ", or set label.precision to float16, which takes half"
+        most = params.pixels_per_image * free // (latents * image)
+        raise UserError(
+            f"label.pixels_per_image: {params.pixels_per_image} pixels of {latents} latents take "
+            f"{latents * image / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free; choose {most} or fewer{half}"
+        )

@@ -10,7 +10,7 @@ from torch import Tensor
 from stages.common.spec import IGNORE
 from stages.label.ensemble import Ensemble
 from stages.label.heads import Head
-from stages.label.labelling import LabelGenerator, select_members
+from stages.label.labelling import AT_ONCE, LabelGenerator, select_members
 from stages.label.pixels import PixelBank
 from stages.pretrain.generator import Generator
 
@@ -47,8 +47,9 @@ def predict_held_out(
         rows = np.flatnonzero(folds == fold)
         if not len(rows):  # all its unmoved images are flagged
             continue
-        _, labels = LabelGenerator(generator, folded, head, context)(ws[torch.from_numpy(rows)].to(generator.device))
-        found = labels.values.cpu().numpy()
+        labeler = LabelGenerator(generator, folded, head, context)
+        parts = ws[torch.from_numpy(rows)].to(generator.device).split(AT_ONCE)
+        found = torch.cat([labeler(part)[1].values for part in parts]).cpu().numpy()
         if predictions is None:
             predictions = np.zeros((len(ws), *found.shape[1:]), found.dtype)
         predictions[rows] = found
