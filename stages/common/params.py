@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.errors import UserError
+from stages.common.strict_yaml import parse_yaml
 
 STAGES_DIR = Path(__file__).resolve().parents[1]
 Device = Literal["auto", "cpu", "cuda"]
@@ -44,15 +44,15 @@ def stage_names() -> list[str]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises UserError when it is missing, no YAML, or no mapping."""
+    """The mapping in a YAML file. Raises UserError when it is missing, no YAML or no mapping, or has a key twice."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; run from the project folder, where params.yaml is")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text; save it in that encoding") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected `key: value` pairs at the top")
     return content

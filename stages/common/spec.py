@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from stages.common.json_files import read_json
 from stages.common.params import Params, parse
 from stages.common.paths import require, write_atomically
 
@@ -46,6 +47,5 @@ def write_spec(spec: DatasetSpec, path: Path = SPEC_PATH) -> None:
 
 def read_spec(path: Path = SPEC_PATH) -> DatasetSpec:
     """The spec that `prepare` wrote."""
-    import json
-
-    return parse(DatasetSpec, json.loads(require(path, "prepare").read_text()), path, "")
+    anew = "run `dvc repro prepare`"
+    return parse(DatasetSpec, read_json(require(path, "prepare"), missing=anew, damaged=anew), path, "")

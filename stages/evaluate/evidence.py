@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.errors import UserError
+from stages.common.json_files import read_json
 from stages.common.recipes import DRAWN, JOIN
 
 SHOWN_OVER_TIME = 4
@@ -79,7 +79,7 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
     # Without its recipe, what a stage left is of an earlier comparison: evaluate does not depend on it.
     kinds = {recipe.removesuffix(JOIN) for recipe in recipes}
     metrics = {
-        stage: read_json(reports / stage / "metrics.json") if kinds & set(served) else None
+        stage: read_report(reports / stage / "metrics.json") if kinds & set(served) else None
         for stage, served in MADE_FOR.items()
     }
     return Evidence(
@@ -111,11 +111,11 @@ def _made(root: Path, recipe: str) -> Made:
     generated = reports / "generate" / recipe / "pictures"
     return Made(
         recipe,
-        generate=read_json(reports / "generate" / recipe / "metrics.json"),
-        validate=read_json(reports / "validate" / recipe / "metrics.json"),
-        expectations=expectations(read_json(reports / "validate" / recipe / "validation.json")),
+        generate=read_report(reports / "generate" / recipe / "metrics.json"),
+        validate=read_report(reports / "validate" / recipe / "metrics.json"),
+        expectations=expectations(read_report(reports / "validate" / recipe / "validation.json")),
         quarantine=_read_parquet(data / "quarantine.parquet"),
-        train=read_json(reports / "train" / recipe / "metrics.json"),
+        train=read_report(reports / "train" / recipe / "metrics.json"),
         history=_read_csv(reports / "train" / recipe / "history.csv"),
         samples_picture=generated / "samples.png",
         uncertain_picture=generated / "uncertain.png",
@@ -124,14 +124,10 @@ def _made(root: Path, recipe: str) -> Made:
     )
 
 
-def read_json(path: Path) -> Any:
+def read_report(path: Path) -> Any:
     """The content of a JSON file; None when there is no such file."""
-    if not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error}); delete it and rerun its stage") from error
+    anew = "delete it and rerun its stage"
+    return read_json(path, missing=anew, damaged=anew) if path.is_file() else None
 
 
 def read_lines(path: Path) -> list[dict[str, float]]:

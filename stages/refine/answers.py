@@ -1,6 +1,5 @@
 """The answers that people gave on the page of the visual Turing test, pooled."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from stages.common.errors import UserError
+from stages.common.json_files import read_json
 from stages.common.params import Params, parse
 
 CHANCE, LEVEL = 0.5, 0.95
@@ -103,13 +103,8 @@ def read_answers(paths: Sequence[Path]) -> Pooled:
 
 
 def _read(path: Path) -> Answers:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give the files that the page saved") from error
-    except ValueError as error:
-        raise UserError(f"{path}: is no JSON; give the files that the page saved, as they are") from error
-    return parse(Answers, content, path, "")
+    saved = "give the files that the page saved"
+    return parse(Answers, read_json(path, missing=saved, damaged=f"{saved}, as they are"), path, "")
 
 
 def table(pooled: Pooled) -> str:

@@ -23,7 +23,7 @@ from stages.common.exchange import (
     label_studio_points,
     voc_masks,
 )
-from stages.common.exchange.contract import Annotated, Size, read_json, write_images
+from stages.common.exchange.contract import Annotated, Size, read_export, write_images
 from stages.common.exchange.cvat_xml import LABELS
 from stages.common.exchange.label_studio_tasks import INTERFACE
 from stages.common.exchange.points import Pointed
@@ -134,7 +134,7 @@ def format_of(path: Path) -> str:
     if path.suffix.lower() == ".xml":
         return "cvat"
     if path.suffix.lower() == ".json":
-        return "label_studio" if isinstance(read_json(path), list) else "coco"
+        return "label_studio" if isinstance(read_export(path), list) else "coco"
     if not path.exists():
         raise UserError(f"{path}: no such file; name what the annotation tool exported")
     raise UserError(

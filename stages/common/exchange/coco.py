@@ -17,7 +17,7 @@ from stages.common.exchange.contract import (
     Size,
     labels_of,
     masks_of,
-    read_json,
+    read_export,
     regions_of,
 )
 from stages.common.params import parse
@@ -74,7 +74,7 @@ def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] 
     Images without an annotation are absent. Raises UserError when the file is no such JSON, or holds unknown images or
     classes, other sizes, or annotations without a segmentation that fits.
     """
-    expected, content = Expected(path, size, classes, names), read_json(path)
+    expected, content = Expected(path, size, classes, names), read_export(path)
     if not isinstance(content, dict):
         raise UserError(
             f"{path}: no mapping with images, annotations and categories; export instances in COCO's format"

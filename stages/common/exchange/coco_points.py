@@ -9,7 +9,7 @@ import numpy as np
 
 from stages.common.coco_entries import CocoCategory, CocoImage, Entry
 from stages.common.errors import UserError
-from stages.common.exchange.contract import Expected, Size, read_json
+from stages.common.exchange.contract import Expected, Size, read_export
 from stages.common.exchange.points import Mark, Pointed, marks_of, tables_of
 from stages.common.params import parse
 from stages.common.paths import write_atomically
@@ -71,7 +71,7 @@ def read(path: Path, size: Size, points: Sequence[str], names: Collection[str] |
     Images without an annotation are absent. Raises UserError when the file is no such JSON, or holds unknown images or
     points, other sizes, or more than one object in an image.
     """
-    expected, content = Expected(path, size, points, names), read_json(path)
+    expected, content = Expected(path, size, points, names), read_export(path)
     if not isinstance(content, dict):
         raise UserError(
             f"{path}: no mapping with images, annotations and categories; export keypoints in COCO's format"

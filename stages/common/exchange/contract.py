@@ -1,6 +1,5 @@
 """What all formats share: the images that go out to be annotated, and what a file that comes back must fit."""
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import numpy as np
 
 from stages.common.encoding import encode_png
 from stages.common.errors import UserError
+from stages.common.json_files import read_json
 from stages.common.paths import write_atomically
 from stages.common.safe_xml import parse_xml
 from stages.common.spec import IGNORE
@@ -20,6 +20,7 @@ from stages.common.spec import IGNORE
 Size = tuple[int, int]
 Region = tuple[int, np.ndarray]
 IMAGES = "images"
+NAME_IT, AGAIN = "name the file that the tool exported", "export it again"
 BACKGROUND_LABEL, IGNORE_LABEL = "background", "ignore"
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # Label Studio puts it before the name of every file that it is given
 
@@ -128,24 +129,16 @@ def masks_of(expected: Expected, images: Iterable[tuple[str, Iterable[Region]]])
     return masks
 
 
-def read_json(path: Path) -> Any:
+def read_export(path: Path) -> Any:
     """What a JSON file holds. Raises UserError when it is missing or damaged."""
-    try:
-        return json.loads(_content(path).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({' '.join(str(error).split())}); export it again") from error
+    return read_json(path, missing=NAME_IT, damaged=AGAIN)
 
 
 def read_xml(path: Path) -> ElementTree.Element:
     """The root element of an XML file. Raises UserError when it is missing, damaged or declares a document type."""
     try:
-        return parse_xml(_content(path))
-    except ValueError as error:
-        raise UserError(f"{path}: not valid XML ({error}); export it again") from error
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
+        return parse_xml(path.read_bytes())
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); name the file that the tool exported") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {NAME_IT}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: not valid XML ({error}); {AGAIN}") from error

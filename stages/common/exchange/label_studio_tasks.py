@@ -11,7 +11,7 @@ from pydantic import Field
 
 from stages.common.coco_entries import Entry
 from stages.common.errors import UserError
-from stages.common.exchange.contract import IMAGES, Expected, Size, read_json
+from stages.common.exchange.contract import IMAGES, Expected, Size, read_export
 from stages.common.params import parse
 from stages.common.paths import write_atomically
 from stages.common.pictures import palette
@@ -120,7 +120,7 @@ def annotations_of(expected: Expected) -> Iterator[tuple[str, Annotation]]:
 
     Raises UserError when the file is no export of tasks as JSON, or for an image that is not known.
     """
-    path, content = expected.path, read_json(expected.path)
+    path, content = expected.path, read_export(expected.path)
     if not isinstance(content, list) or not all(isinstance(one, dict) and "annotations" in one for one in content):
         raise UserError(f"{path}: no tasks with annotations; export the project of Label Studio as JSON (not JSON-MIN)")
     for number, task in enumerate(parse(Export, {"tasks": content}, path, "").tasks):

@@ -1,12 +1,12 @@
 """Files that list the labels of the images beside them in the format of COCO."""
 
-import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from stages.common.coco_entries import CocoImage, Entry
 from stages.common.errors import UserError
+from stages.common.json_files import read_json
 from stages.common.params import parse
 
 File = TypeVar("File", bound=Entry)
@@ -16,10 +16,7 @@ def read_coco(cls: type[File], path: Path, why: str) -> File:
     """The whole file. Raises UserError when it is missing (`why` says what it is for) or no such JSON."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; {why}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({' '.join(str(error).split())})") from error
+    content = read_json(path, missing=why, damaged="correct it there, or write it anew")
     if not isinstance(content, dict):
         keys = [*cls.model_fields]
         raise UserError(

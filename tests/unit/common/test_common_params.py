@@ -1,10 +1,15 @@
 """params.yaml: typed, no unknown keys, one sentence for each mistake."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from pydantic import Field
 
 from stages.common.errors import UserError
-from stages.common.params import Params, load_params
+from stages.common.params import Params, load_params, read_yaml
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class InnerParams(Params):
@@ -38,7 +43,18 @@ def test_a_section_and_the_shared_keys_are_read(tmp_path):
         ("device: gpu", "device: input should be 'auto', 'cpu' or 'cuda' (found 'gpu')"),
         ("pretrain: 0", "pretrain: input should be a valid dictionary"),
         ("- 1", "expected `key: value` pairs at the top"),
-        ("a: [1", "not valid YAML"),
+        (
+            "a: [1",
+            "line 1, column 6: not valid YAML (expected ',' or ']', but got '<stream end>'); correct it there",
+        ),
+        ("seed: 1\na:\n  b: x: y\n", "line 3, column 7: not valid YAML (mapping values are not allowed here)"),
+        ("a: \x00", "not valid YAML"),
+        (
+            "pretrain:\n  steps: 1\n  inner:\n    width: 2\n  steps: 3\n",
+            "pretrain.steps is written twice, in lines 2 and 5",
+        ),
+        ("seed: 1\nseed: 1\n", "params.yaml: seed is written twice, in lines 1 and 2; remove one of them"),
+        ("list:\n- {a: 1, a: 2}\n", "list.0.a is written twice, in lines 2 and 2"),
     ],
 )
 def test_each_mistake_is_one_sentence_that_names_it(tmp_path, text, sentence):
@@ -46,6 +62,19 @@ def test_each_mistake_is_one_sentence_that_names_it(tmp_path, text, sentence):
         load_params("pretrain", PretrainParams, write(tmp_path, text))
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_keys_of_different_mappings_may_be_the_same_and_merges_may_override(tmp_path):
+    text = "base: &base {a: 1, b: 2}\none: {<<: *base, a: 3}\ntwo: {a: 1, '1': 2, 1: 3}\nlist: [{a: 1}, {a: 2}]\n"
+    found = read_yaml(write(tmp_path, text))
+    assert found["one"] == {"a": 3, "b": 2}
+    assert found["two"] == {"a": 1, "1": 2, 1: 3}
+    assert found == yaml.safe_load(text)
+
+
+def test_every_yaml_of_the_project_reads_as_before():
+    for path in [ROOT / "params.yaml", *ROOT.glob("presets/*.yaml"), *ROOT.glob("studies/*.yaml")]:
+        assert read_yaml(path) == yaml.safe_load(path.read_text()), path
 
 
 def test_a_file_in_another_encoding_is_named(tmp_path):

@@ -5,8 +5,8 @@ from stages.evaluate.evidence import (
     expectations,
     over_time,
     read_evidence,
-    read_json,
     read_lines,
+    read_report,
     validation_scores,
 )
 from stages.evaluate.glossary import explain, number
@@ -15,8 +15,8 @@ from stages.evaluate.glossary import explain, number
 def test_a_broken_json_file_is_named(tmp_path):
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(UserError, match=r"metrics\.json: not valid JSON"):
-        read_json(tmp_path / "metrics.json")
-    assert read_json(tmp_path / "none.json") is None
+        read_report(tmp_path / "metrics.json")
+    assert read_report(tmp_path / "none.json") is None
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path):

@@ -79,7 +79,7 @@ def test_bytes_that_are_no_json_are_refused(tmp_path):
     path = tmp_path / "answers-x.json"
     for content in (b"\xff\xfe", b"{"):
         path.write_bytes(content)
-        with pytest.raises(UserError, match="is no JSON"):
+        with pytest.raises(UserError, match="not valid JSON"):
             read_answers([path])
 
 
