@@ -86,7 +86,7 @@ def read_evidence(root: Path, recipes: Sequence[str]) -> Evidence:
         pretrain=metrics["pretrain"],
         stats=read_lines(reports / "pretrain" / "stats.jsonl") if kinds & set(DRAWN) else [],
         invert=metrics["invert"],
-        labels={r: read_json(reports / "label" / r / "metrics.json") for r in DRAWN if r in kinds},
+        labels={r: read_report(reports / "label" / r / "metrics.json") for r in DRAWN if r in kinds},
         annotate=metrics["annotate"],
         refine=metrics["refine"] or None,
         compose=metrics["compose"] or None,

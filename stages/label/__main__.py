@@ -39,6 +39,7 @@ from stages.pretrain.generator import Generator
 
 GENERATOR = Path("models/pretrain/generator.safetensors")
 ENCODER = Path("models/invert/encoder.safetensors")
+ENSEMBLE = "ensemble.safetensors"  # in the folder of its recipe
 RecipeOption = Annotated[str, typer.Option(help="Whose label generator: gan or annotated.")]
 ImagesOption = Annotated[
     Path | None,
@@ -91,7 +92,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str 
     head = head_for(spec, params.sigma)
     labels = labels_of(inverted.views, head)
     check_folds(params.folds, int(inverted.group.max()) + 1)
-    refuse_large_bank(generator, len(labels), params)
+    refuse_large_bank(generator, len(labels), head, params)
     bank = build_bank(
         generator,
         inverted.ws,
@@ -115,7 +116,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str 
             metrics |= cross_validate(job, generator, inverted, spec.classes, folder)
     with publish(MODELS / recipe) as folder:
         config = ensemble_config(ensemble, head, bank.features.shape[1], params.context)
-        save_weights(folder / "ensemble.safetensors", ensemble.state_dict(), config | annotator_of(facts))
+        save_weights(folder / ENSEMBLE, ensemble.state_dict(), config | annotator_of(facts))
         # The ensemble's labels hold for latents near those that this encoder finds, so that the two belong together.
         # Where none led the latents, none may lead those that the ensemble labels.
         if facts.get("reencode", True):

@@ -96,7 +96,9 @@ def build_bank(
         choose_pixels(head.strata(label), 1 if head.whole else per_image, share, np.random.default_rng([seed, i]))
         for i, label in enumerate(labels)
     ]
-    features = torch.empty(sum(map(len, chosen)), feature_count(generator, context, head.whole), dtype=dtype, device=device)
+    features = torch.empty(
+        sum(map(len, chosen)), feature_count(generator, context, head.whole), dtype=dtype, device=device
+    )
     for part, pixels, one in zip(features.split([*map(len, chosen)]), chosen, ws.split(1), strict=True):
         _, maps = label_features(generator, one.to(device), context, head.whole)
         found = gather([m[0] for m in maps], torch.from_numpy(pixels), label_size(head, generator.size))
@@ -106,8 +108,10 @@ def build_bank(
     return PixelBank(features, torch.cat(targets).to(device), torch.cat(owners).to(device))
 
 
-def refuse_large_bank(generator: Generator, latents: int, params: LabelParams) -> None:
+def refuse_large_bank(generator: Generator, latents: int, head: Head, params: LabelParams) -> None:
     """Raises UserError when the features of the training pixels would not fit into the memory that is free."""
+    if head.whole:  # one pixel an image
+        return
     bits = torch.finfo(DTYPES[params.precision]).bits
     image = params.pixels_per_image * feature_count(generator, params.context) * bits // 8
     free = free_bytes(generator.device)

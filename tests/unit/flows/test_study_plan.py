@@ -66,7 +66,10 @@ def _at_the_project(monkeypatch):
             {"columns": {"x": "reports/composed/metrics.json:n"}},
             "columns: x: reports/composed is the folder of no stage; did you mean compose?",
         ),
-        ({"columns": {"x": "reports/zz/metrics.json:n"}}, "is the folder of no stage; there are: annotate, compose, evaluate,"),
+        (
+            {"columns": {"x": "reports/zz/metrics.json:n"}},
+            "is the folder of no stage; there are: annotate, compose, evaluate,",
+        ),
     ],
 )
 def test_a_wrong_study_is_refused_in_a_sentence_that_names_file_and_key(tmp_path, changes, said):

@@ -42,7 +42,7 @@ def made(tmp_path_factory):
     Image.fromarray(noise).save(root / "photos/noise.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        label_images(Path("photos"))
+        label_images(Path("photos"), None, ENSEMBLE)
     return root, true_labels(root, generator, ws)
 
 
@@ -60,7 +60,7 @@ def written_masks(root):
 
 def refused(folder="photos", into="out"):
     with pytest.raises(UserError) as error:
-        label_images(Path(folder), Path(into))
+        label_images(Path(folder), Path(into), ENSEMBLE)
     assert "\n" not in str(error.value)
     assert not Path(into).exists() or into != "out"
     assert not list(Path().glob(".*.partial"))
@@ -116,7 +116,7 @@ def test_the_overview_shows_four_rows_of_all_images(made):
 def test_batches_and_their_sizes_do_not_matter(made, project):
     params = PARAMS | {"invert": PARAMS["invert"] | {"optimise": {"steps": 50, "batch": 100}}}
     (project / "params.yaml").write_text(yaml.safe_dump(params))
-    label_images(Path("photos"), Path("again"))
+    label_images(Path("photos"), Path("again"), ENSEMBLE)
     again, before = read(Path("again"), SIZE, CLASSES), written_masks(made[0])
     assert np.mean([(again[name] == mask).mean() for name, mask in before.items() if name != "noise"]) > 0.99
 
@@ -126,7 +126,7 @@ def test_nothing_is_overwritten(project):
     assert "photos-labelled: is there already" in text
     assert (project / "photos-labelled/labels.csv").is_file()
     with pytest.raises(UserError, match="photos: is there already"):
-        label_images(Path("photos"), Path("photos"))
+        label_images(Path("photos"), Path("photos"), ENSEMBLE)
 
 
 def test_an_empty_folder_is_refused(project):
@@ -152,7 +152,7 @@ def test_images_of_another_size_are_refused_or_resized(project):
     assert text.startswith("photos/photo-0.png: 32 x 48 pixels (height x width), but the generator draws 16 x 16")
     assert "prepare.resize to [16, 16]" in text
     (project / "params.yaml").write_text(yaml.safe_dump(PARAMS | {"prepare": {"resize": [16, 16]}}))
-    label_images(Path("photos"), Path("out"))
+    label_images(Path("photos"), Path("out"), ENSEMBLE)
     with Image.open("out/images/photo-0.png") as picture:
         assert picture.size == (16, 16)
 
