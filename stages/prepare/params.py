@@ -134,8 +134,8 @@ class PrepareParams(Params):
     unlabeled: int | None = Field(None, ge=1)
     """Images without labels for the generator; null takes all that are left."""
     oracle: int = Field(0, ge=0)
-    """Of the sources `digits` and `mnist`: labelled images that are in no other set, for the oracle that stands in for
-    a person in `annotate`. Other sources have none."""
+    """Of the sources `digits` and `mnist`: labelled images for the oracle that stands in for a person in `annotate`.
+    They may be among the unlabelled ones, whose labels nobody sees, but in no other set. Other sources have none."""
     resize: tuple[Side, Side] | None = None
     """[height, width] in pixels that every image gets (Lanczos; masks by nearest pixel); null keeps the size."""
     group_pattern: str | None = None

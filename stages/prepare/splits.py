@@ -55,10 +55,10 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
     """Row numbers of each set, in the order of choice.
 
     A set that the source brings itself is taken whole, else split off the labelled one. What is in a higher
-    set (test, then val, then labeled, then oracle, then unlabeled) keeps its group and its copies out of the lower
-    ones; labelled and unlabelled images may be the same. Each order is drawn without regard to the counts, so that
-    the choice of 10 images is the head of the choice of 20. Raises UserError when the images or their classes do not
-    suffice.
+    set (test, then val, then labeled, then oracle) keeps its group and its copies out of the lower ones; unlabelled
+    images may be among those of labeled and oracle, for the generator sees no label. Each order is drawn without
+    regard to the counts, so that the choice of 10 images is the head of the choice of 20. Raises UserError when the
+    images or their classes do not suffice.
     """
     wanted = {"test": params.test, "val": params.val}
     own = [name for name in wanted if name in pile.pools]
@@ -77,7 +77,6 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
     rows = np.flatnonzero((pile.pools == "labeled") & ~barred)
     chosen["labeled"] = _few_shot(pile, rows, params.labeled, params.at_most, seed)
     chosen["oracle"] = _oracle(pile, barred, chosen["labeled"], params.oracle_images, seed)
-    barred |= pile.reach(chosen["oracle"])
     chosen["unlabeled"] = _unlabeled(pile, barred, chosen["labeled"], params.unlabeled, seed)
     return chosen
 

@@ -178,7 +178,7 @@ def test_models_that_do_not_belong_together_are_refused(project):
     Path("data/prepare/spec.json").write_text(json.dumps(spec | {"classes": ["background", "grey"]}))
     assert f"{ENSEMBLE}: was trained for other images or labels than data/prepare has" in refused()
     Path("data/prepare/spec.json").write_text(json.dumps(spec))
-    Path("models/label/encoder.safetensors").write_bytes(b"another")
+    ENSEMBLE.with_name("encoder.safetensors").write_bytes(b"another")
     assert f"{ENSEMBLE}: was trained with another encoder" in refused()
 
 
