@@ -14,8 +14,8 @@ Select = Literal["random", "coverage", "disagreement"]
 class OracleParams(Params):
     """The classifier of digits that stands in for a person where `annotate.answers` is null."""
 
-    width: int = Field(default=16, ge=1)  # channels of the first of three levels, each twice as wide as the one before
-    steps: int = Field(default=500, ge=1)
+    width: int = Field(default=12, ge=1)  # channels of the first of three levels, each twice as wide as the one before
+    steps: int = Field(default=300, ge=1)
     batch: int = Field(default=64, ge=2)
     learning_rate: float = Field(default=0.003, gt=0)
     held_out: float = Field(default=0.2, gt=0, lt=1)  # share of the oracle's images that its accuracy is measured on

@@ -65,6 +65,7 @@ def test_the_pipeline_ends_in_a_report_with_every_recipe(project):
         assert len(recipe["target/miou"]["seeds"]) == 2
         assert 0 < recipe["target/miou"]["mean"] < 1
     report = (project / "reports/evaluate/report.html").read_text()
+    assert "The images of annotated were annotated by an oracle, not by a person." in report
     assert "data:image/png;base64" in report
     assert "<script" not in report
 
@@ -84,7 +85,10 @@ def test_a_changed_param_reruns_only_what_depends_on_it(project):
 
 def test_the_graph_has_every_stage_in_order(project):
     graph = stage_graph(project)
-    assert set(graph["generate@gan"]) >= {"label", "pretrain"}
+    assert set(graph["generate@gan"]) >= {"label@gan", "pretrain"}
+    assert set(graph["annotate"]) >= {"label@gan", "invert", "prepare"}
+    assert "annotate" in graph["label@annotated"]
+    assert "annotate" not in graph["label@gan"]
     assert "pretrain" not in graph["generate@real"]
     assert set(graph["train@gan+real"]) >= {"validate@gan+real", "generate@gan+real"}
 
