@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from stages.common.errors import UserError
+from stages.common.recipes import DRAWN
 from stages.common.spec import DatasetSpec
 from stages.prepare.records import Pixels
 
 Learn = Literal["auto", "classes", "keypoints", "depth"]
-LABELLED_BY_GAN = ("gan",)
 
 
 def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
@@ -43,10 +43,29 @@ def check_gan_labels(spec: DatasetSpec, recipes: Iterable[str]) -> None:
 
     Said before the GAN is trained, which takes the longest.
     """
-    named = [recipe for recipe in recipes if recipe.split("+")[0] in LABELLED_BY_GAN]
+    named = [recipe for recipe in recipes if recipe.split("+")[0] in DRAWN]
     if named and spec.labels == "boxes":
         raise UserError(
             f"evaluate.recipes: {', '.join(named)} cannot give boxes, which {spec.name} has as labels; take them out"
+        )
+
+
+def check_annotator(spec: DatasetSpec, recipes: Iterable[str], oracle: int) -> None:
+    """Raises UserError when a recipe needs annotations that nobody can make: of the class of whole images, which no
+    format here holds, and of depth, where there is no oracle.
+
+    oracle: how many images it has to learn from.
+    """
+    named = [recipe for recipe in recipes if recipe.split("+")[0] == "annotated"]
+    if named and spec.labels == "image":
+        raise UserError(
+            f"evaluate.recipes: {', '.join(named)} need annotations of pixels or keypoints, but {spec.name} has classes "
+            "of whole images; take them out"
+        )
+    if named and spec.depth and not spec.classes and not oracle:
+        raise UserError(
+            f"evaluate.recipes: {', '.join(named)} need annotations, but depth cannot be annotated by hand; take them "
+            "out (digits alone have an oracle: prepare.oracle)"
         )
 
 

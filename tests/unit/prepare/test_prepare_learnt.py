@@ -6,7 +6,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.ink import ink_depth, ink_keypoints
-from stages.prepare.learnt import check_gan_labels, learnt_pixels, learnt_spec
+from stages.prepare.learnt import check_annotator, check_gan_labels, learnt_pixels, learnt_spec
 from stages.prepare.sources.digits import read_digit
 
 EVERYTHING = DatasetSpec(
@@ -75,3 +75,12 @@ def test_recipes_of_a_gan_are_refused_for_boxes() -> None:
         check_gan_labels(boxes, ("real", "gan", "gan+real"))
     check_gan_labels(boxes, ("real", "composite"))
     check_gan_labels(EVERYTHING, ("real", "gan"))
+
+
+def test_depth_that_nobody_can_annotate_is_refused_before_a_gan_is_trained():
+    depth = learnt_spec(EVERYTHING, "depth")
+    with pytest.raises(UserError, match=r"evaluate\.recipes: annotated, annotated\+real need annotations, but depth"):
+        check_annotator(depth, ["real", "annotated", "gan", "annotated+real"], oracle=0)
+    check_annotator(depth, ["real", "annotated"], oracle=600)
+    check_annotator(depth, ["real", "gan"], oracle=0)
+    check_annotator(learnt_spec(EVERYTHING, "keypoints"), ["annotated"], oracle=0)
