@@ -22,6 +22,7 @@ import typer
 from scipy.ndimage import zoom
 from torch import Tensor
 
+from stages.common.errors import UserError
 from stages.label.features import feature_count
 from stages.label.heads import SegmentationHead
 from stages.label.params import LabelParams
@@ -111,13 +112,16 @@ def main(
     if not inside:
         done = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--inside"], capture_output=True, text=True)
         if done.returncode:
-            sys.exit(done.stderr)
+            sys.exit(done.stderr.strip())
         print(table(json.loads(done.stdout), pixels, precision))
         return
     params = LabelParams(
         members=members, steps=steps, batch=batch, pixels_per_image=pixels, precision=precision, hidden=(128, 32)
     )
-    print(json.dumps(measure(side, limit, images, params)))
+    try:
+        print(json.dumps(measure(side, limit, images, params)))
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 def table(found: dict[str, float], pixels: int, precision: str) -> str:

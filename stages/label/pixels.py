@@ -109,16 +109,18 @@ def build_bank(
 
 
 def refuse_large_bank(generator: Generator, latents: int, head: Head, params: LabelParams) -> None:
-    """Raises UserError when the features of the training pixels would not fit into the memory that is free."""
+    """Raises UserError when the features of the training pixels would not fit into the memory that is free.
+
+    Beside the bank, those of one image are there twice in float32, as they are gathered.
+    """
     if head.whole:  # one pixel an image
         return
-    bits = torch.finfo(DTYPES[params.precision]).bits
-    image = params.pixels_per_image * feature_count(generator, params.context) * bits // 8
-    free = free_bytes(generator.device)
-    if latents * image > free:
+    stored = torch.finfo(DTYPES[params.precision]).bits // 8
+    pixel = feature_count(generator, params.context) * (latents * stored + 2 * 4)
+    needed, free = params.pixels_per_image * pixel, free_bytes(generator.device)
+    if needed > free:
         half = "" if params.precision == "float16" else ", or set label.precision to float16, which takes half"
-        most = params.pixels_per_image * free // (latents * image)
         raise UserError(
             f"label.pixels_per_image: {params.pixels_per_image} pixels of {latents} latents take "
-            f"{latents * image / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free; choose {most} or fewer{half}"
+            f"{needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free; choose {free // pixel} or fewer{half}"
         )
