@@ -41,7 +41,7 @@ def label_images(folder: Path, into: Path | None, ensemble: Path) -> None:
     ensemble: the weights of the label generator. Raises UserError for images that cannot be read or are of another
     size, for models that are missing, and when there is something at `into` already.
     """
-    out = folder.resolve().with_name(f"{folder.resolve().name}-labelled") if into is None else into
+    out = beside(folder) if into is None else into
     refuse_taken(out)
     files = image_files(folder)
     params, shared = load_params("invert", InvertParams)
@@ -60,6 +60,12 @@ def label_images(folder: Path, into: Path | None, ensemble: Path) -> None:
     with publish(out) as partial:
         write_exports(partial, files, found, Exported(spec, models.labeler.head.kind, depth_unit(prepare)))
     print(f"label: {out}: {len(images)} images, {int(found.flagged.sum())} flagged; {TABLE} lists first what to check")
+
+
+def beside(folder: Path) -> Path:
+    """`<its name>-labelled` in the same place; of `.` and the like the name is looked up."""
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    return named.with_name(f"{named.name}-labelled")
 
 
 def refuse_taken(out: Path) -> None:

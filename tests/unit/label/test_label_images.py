@@ -25,7 +25,8 @@ from stages.common.errors import UserError
 from stages.common.exchange import read
 from stages.common.samples import read_index
 from stages.label.__main__ import command
-from stages.label.images import label_images
+from stages.label.images import beside, depth_unit, label_images
+from stages.prepare.params import PrepareParams
 from stages.pretrain.build import load_generator
 
 COUNT = 6
@@ -119,6 +120,23 @@ def test_batches_and_their_sizes_do_not_matter(made, project):
     label_images(Path("photos"), Path("again"), ENSEMBLE)
     again, before = read(Path("again"), SIZE, CLASSES), written_masks(made[0])
     assert np.mean([(again[name] == mask).mean() for name, mask in before.items() if name != "noise"]) > 0.99
+
+
+def test_the_labels_lie_beside_the_images(tmp_path, monkeypatch):
+    (tmp_path / "photos/more").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "photos")
+    assert beside(Path("more/")) == Path("more-labelled")
+    assert beside(Path("a/more")) == Path("a/more-labelled")
+    assert beside(Path(".")) == tmp_path / "photos-labelled"
+
+
+def test_depth_is_written_in_the_unit_of_the_users_own_data(tmp_path):
+    assert depth_unit(PrepareParams()) == 0.001
+    folder = PrepareParams(source="folder", path=tmp_path)
+    assert depth_unit(folder) == 0.001
+    described = {"name": "hands", "image": {"size": [16, 16], "channels": 1}, "depth": {"unit_m": 0.0005}}
+    (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(described))
+    assert depth_unit(folder) == 0.0005
 
 
 def test_nothing_is_overwritten(project):
