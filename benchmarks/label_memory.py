@@ -62,7 +62,7 @@ def train(generator: Generator, images: int, params: LabelParams) -> PixelBank:
     """The whole path: latents, features at sampled pixels, trained ensemble."""
     head = SegmentationHead(CLASSES)
     ws, masks = make_inputs(generator, images)
-    refuse_large_bank(generator, images, params)
+    refuse_large_bank(generator, images, head, params)
     bank = build_bank(
         generator,
         ws,
