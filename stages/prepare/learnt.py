@@ -59,8 +59,8 @@ def check_annotator(spec: DatasetSpec, recipes: Iterable[str], oracle: int) -> N
     named = [recipe for recipe in recipes if recipe.split("+")[0] == "annotated"]
     if named and spec.labels == "image":
         raise UserError(
-            f"evaluate.recipes: {', '.join(named)} need annotations of pixels or keypoints, but {spec.name} has classes "
-            "of whole images; take them out"
+            f"evaluate.recipes: {', '.join(named)} need annotations of pixels or keypoints, but {spec.name} has "
+            "classes of whole images; take them out"
         )
     if named and spec.depth and not spec.classes and not oracle:
         raise UserError(
