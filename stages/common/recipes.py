@@ -20,11 +20,13 @@ Recipe = Literal[
     "refined+real",
     "composite",
     "composite+real",
+    "full",
 ]
 RECIPES: tuple[str, ...] = get_args(Recipe)
 JOIN = "+real"
 # Whose samples a GAN draws and a label generator labels.
 DRAWN: tuple[str, ...] = ("gan", "annotated")
+UPPER_BOUND = "full"  # has more labels than the others, so it is no rival of theirs
 
 
 def check_recipe(recipe: str) -> None:

@@ -7,7 +7,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from stages.evaluate.findings import Findings
 from stages.evaluate.glossary import number
 from stages.evaluate.scores import part_names
-from stages.evaluate.wording import in_brackets, labels_of, opening, recipe_lines, scale, task_categories
+from stages.evaluate.wording import (
+    in_brackets,
+    labels_of,
+    opening,
+    recipe_lines,
+    scale,
+    task_categories,
+)
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGEST = "n>1M"

@@ -13,7 +13,7 @@ from stages.evaluate import charts, images
 from stages.evaluate.findings import Findings
 from stages.evaluate.glossary import Figure, explain, meaning_of, number
 from stages.evaluate.scores import Spread, more_names, part_names
-from stages.evaluate.wording import explanation, in_brackets, opening, scale
+from stages.evaluate.wording import REAL_ALONE, explanation, in_brackets, opening, scale
 from stages.train.targets.base import Metric
 
 SHOWN_QUARANTINE = 10
@@ -53,6 +53,7 @@ def render(findings: Findings, tiles: Mapping[str, list[dict[str, object]]]) -> 
         more=_more_rows(findings),
         explain=explain,
         uses_gan=findings.compares(*DRAWN),
+        real_alone=REAL_ALONE,
         picture=images.picture,
         quarantine=_quarantine,
         numbers={name: i % charts.SERIES for i, name in enumerate(names)},

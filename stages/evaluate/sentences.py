@@ -91,6 +91,14 @@ def told(best: RecipeScores, lead: Gap, other: RecipeScores) -> str:
     return f"{start}, within {_margin(lead)}, so this may be luck."
 
 
+def bound(best: RecipeScores, upper: RecipeScores) -> str:
+    """What the upper bound reaches, with how many labels."""
+    rows = "" if upper.samples is None else f", trained on {upper.samples:,} labelled images"
+    difference = amount(abs(upper.best().mean - best.best().mean), best.metric)
+    side = "ahead of" if best.metric.better(upper.best().mean, best.best().mean) else "behind"
+    return f"{upper.recipe}, the upper bound{rows}, reaches {upper.text()}: {difference} {side} {best.recipe}."
+
+
 def _worse(best: RecipeScores, lead: Gap) -> str:
     value = f"{lead.value:.{lead.metric.digits}f}{lead.metric.unit}"
     if lead.metric.higher_is_better:

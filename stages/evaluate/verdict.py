@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stages.common.recipes import UPPER_BOUND
 from stages.evaluate.gaps import Gap, gap
 from stages.evaluate.scores import RecipeScores, Spread, ranked
-from stages.evaluate.sentences import caution, headline, scored, told
+from stages.evaluate.sentences import bound, caution, headline, scored, told
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,11 @@ class Verdict:
 
 
 def judge(scores: Sequence[RecipeScores], baseline: str, test_images: int) -> Verdict:
-    """The verdict over one or more recipes, scored by one metric on so many images."""
-    best, *others = ranked(scores)
+    """The verdict over one or more recipes, scored by one metric on so many images. The upper bound, which has more
+    labels, is told of beside the others; it wins only when it is alone."""
+    rivals = [s for s in scores if s.recipe != UPPER_BOUND] or scores
+    best, *others = ranked(rivals)
+    bounds = [bound(best, s) for s in scores if s not in rivals]
     to_next = gap(best, others[0]) if others else None
     base = next((s for s in others if s.recipe == baseline), None)
     to_baseline = gap(best, base) if base else None
@@ -37,7 +41,7 @@ def judge(scores: Sequence[RecipeScores], baseline: str, test_images: int) -> Ve
         to_baseline,
         to_next,
         headline(best, to_baseline or to_next, to_next, baseline),
-        tuple(_details(best, others, to_baseline, to_next, baseline) + caution(test_images)),
+        tuple(_details(best, others, to_baseline, to_next, baseline) + bounds + caution(test_images)),
     )
 
 

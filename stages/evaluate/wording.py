@@ -96,7 +96,9 @@ RECIPES = {
     "simulated": "the simulator's images with their exact labels",
     "refined": "the same, made to look real by a refiner learned from the unlabelled images",
     "composite": "cut-out objects of the training images, pasted on backgrounds where a placer puts them",
+    "full": "the labelled real images with all further ones that have labels: the upper bound",
 }
+REAL_ALONE = ("real", "full")  # nothing is generated for them
 
 
 def recipe_lines(recipes: Sequence[str], by_oracle: bool = False) -> list[tuple[str, str]]:

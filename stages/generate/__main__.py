@@ -1,4 +1,4 @@
-"""Make the labelled dataset of a recipe: real, gan, annotated, simulated, refined, composite, or a join."""
+"""Make the labelled dataset of a recipe: real, gan, annotated, simulated, refined, composite, full, or a join."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,12 @@ from stages.common.samples import read_set
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.generate.params import GenerateParams
-from stages.generate.recipes import GENERATED, write_join, write_real
+from stages.generate.recipes import GENERATED, write_full, write_join, write_real
 from stages.generate.simulated import write_simulated
 
 REPORTS = Path("reports/generate")
 PICTURES, TILE = 16, 64
+WRITERS = {"full": write_full}  # the others are the labelled images alone
 
 
 def main(params: GenerateParams, shared: SharedParams, track: Tracker, recipe: str) -> None:
@@ -77,7 +78,7 @@ def make_set(out: Path, recipe: str, params: GenerateParams, shared: SharedParam
             return write_simulated(folder, params)
         if recipe.endswith(JOIN):
             return write_join(folder, recipe, params.shard_size)
-        return write_real(folder, params.shard_size)
+        return WRITERS.get(recipe, write_real)(folder, params.shard_size)
 
 
 def draw_samples(path: Path, folder: Path, rows: pd.DataFrame, classes: int) -> None:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from stages.common.recipes import JOIN
 from stages.common.samples import Sample, iterate_samples, read_index, write_index, write_set
 
 LABELED, GENERATED = Path("data/prepare/labeled"), Path("data/generate")
+FULL = Path("data/prepare/full")
 
 
 def real_samples(labeled: Path) -> Iterator[Sample]:
@@ -32,6 +34,13 @@ def real_samples(labeled: Path) -> Iterator[Sample]:
 def write_real(folder: Path, shard_size: int) -> pd.DataFrame:
     """The recipe `real`."""
     return write_set(folder, real_samples(require(LABELED, "prepare")), shard_size)
+
+
+def write_full(folder: Path, shard_size: int) -> pd.DataFrame:
+    """The recipe `full`: the labelled images and the further ones; an empty set where there are none of the latter."""
+    labeled, further = require(LABELED, "prepare"), require(FULL, "prepare")
+    samples = chain(real_samples(labeled), real_samples(further)) if len(read_index(further)) else ()
+    return write_set(folder, samples, shard_size)
 
 
 def write_join(folder: Path, recipe: str, shard_size: int) -> pd.DataFrame:

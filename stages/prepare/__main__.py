@@ -1,8 +1,8 @@
-"""Take in the images and their labels, split them into unlabeled, labeled, val and test, draw simulated ones, and lay
-out cut-outs and backgrounds for compositing.
+"""Take in the images and their labels, split them into unlabeled, labeled, full, val and test, draw simulated ones,
+and lay out cut-outs and backgrounds for compositing.
 
 Sets never share a group or a copy of an image, except that labelled images may also be among the unlabelled ones, and
-backgrounds among both.
+backgrounds among both; `full` holds labelled images beside those of `labeled`.
 """
 
 from dataclasses import replace

@@ -42,9 +42,9 @@ def set_table(pile: Pile, splits: dict[str, np.ndarray], params: PrepareParams) 
     for split in SPLITS:
         asked = params.oracle_images if split == "oracle" else getattr(params, split)
         images = len(splits[split])
-        if asked == 0 and not images:
+        if not images and (asked == 0 or split == "full"):
             continue
-        exact = asked is not None and (split in ("labeled", "oracle", "unlabeled") or split not in pile.pools)
+        exact = asked is not None and (split in ("labeled", "oracle", "full", "unlabeled") or split not in pile.pools)
         shown = pile.shows[splits[split]].any(0) if split in ("labeled", "test") else np.ones(len(pile.classes), bool)
         lacking = [name for name, seen in zip(pile.classes[1:], shown[1:], strict=True) if not seen]
         rows.append((split, images, asked - images if exact else 0, ", ".join(lacking)))

@@ -127,6 +127,10 @@ class PrepareParams(Params):
     null takes all; 0 for none, where there are no classes."""
     at_most: dict[str, Annotated[int, Field(ge=1)]] = Field({})
     """By the name of a class: the most labelled images that may show it, to see what a rare one costs."""
+    full: int | None = Field(0, ge=0)
+    """Further labelled images, for the recipe `full` alone: those of the source that `labeled` leaves over, and a
+    folder's `full/`. They stay in `unlabeled` where they are, so that no other recipe changes. 0 for none; null takes
+    all that are left."""
     val: int = Field(100, ge=0)
     """Labelled images held out for model selection; 0 for none."""
     test: int = Field(1000, ge=1)

@@ -10,7 +10,7 @@ import numpy as np
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 
-SPLITS = ("test", "val", "labeled", "oracle", "unlabeled")
+SPLITS = ("test", "val", "labeled", "oracle", "full", "unlabeled")
 
 
 class BadFileError(UserError):

@@ -22,7 +22,8 @@ CHECK_GREYS = (100, 150)
 def duplicates_table(scan: Scan, copies: Copies, splits: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row a pair of copies: kind, rms, both files with the set that each is in now, and whether the pair parted them.
 
-    A pair of a labelled and an unlabelled image is left out: both may show the same.
+    A pair of images to learn from in two sets, such as a labelled and an unlabelled one, is left out: both may show the
+    same.
     """
     names = np.full(len(scan.records), UNUSED, dtype=object)
     for split in reversed(SPLITS):
@@ -42,7 +43,7 @@ def duplicates_table(scan: Scan, copies: Copies, splits: dict[str, np.ndarray]) 
             "action": np.where(parted, "removed", "kept"),
         }
     )
-    allowed = (table[["first_set", "second_set"]].isin(("labeled", "unlabeled"))).all(axis=1)
+    allowed = (table[["first_set", "second_set"]].isin(("labeled", "full", "unlabeled"))).all(axis=1)
     return table[~allowed | (table["first_set"] == table["second_set"])].reset_index(drop=True)
 
 
@@ -135,7 +136,7 @@ def print_counts(spec: DatasetSpec, splits: dict[str, np.ndarray], shows: np.nda
     height, width = spec.size
     table = Table(title=f"{spec.name}: {height} x {width} x {spec.channels}")
     table.add_column("images")
-    shown = [split for split in SPLITS if split != "oracle" or len(splits[split])]
+    shown = [split for split in SPLITS if split not in ("oracle", "full") or len(splits[split])]
     for split in shown:
         table.add_column(split, justify="right")
     table.add_row("all", *(str(len(splits[split])) for split in shown), end_section=True)

@@ -55,10 +55,10 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
     """Row numbers of each set, in the order of choice.
 
     A set that the source brings itself is taken whole, else split off the labelled one. What is in a higher
-    set (test, then val, then labeled, then oracle) keeps its group and its copies out of the lower ones; unlabelled
-    images may be among those of labeled and oracle, for the generator sees no label. Each order is drawn without
-    regard to the counts, so that the choice of 10 images is the head of the choice of 20. Raises UserError when the
-    images or their classes do not suffice.
+    set (test, then val, then labeled, then oracle and full) keeps its group and its copies out of the lower ones;
+    unlabelled images may be among those of labeled, oracle and full, for the generator sees no label, and an image of
+    the oracle may be in full. Each order is drawn without regard to the counts, so that the choice of 10 images is the
+    head of the choice of 20. Raises UserError when the images or their classes do not suffice.
     """
     wanted = {"test": params.test, "val": params.val}
     own = [name for name in wanted if name in pile.pools]
@@ -77,6 +77,7 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
     rows = np.flatnonzero((pile.pools == "labeled") & ~barred)
     chosen["labeled"] = _few_shot(pile, rows, params.labeled, params.at_most, seed)
     chosen["oracle"] = _oracle(pile, barred, chosen["labeled"], params.oracle_images, seed)
+    chosen["full"] = _further(pile, barred, chosen["labeled"], params.full, seed)
     chosen["unlabeled"] = _unlabeled(pile, barred, chosen["labeled"], params.unlabeled, seed)
     return chosen
 
@@ -139,6 +140,14 @@ def _oracle(pile: Pile, barred: np.ndarray, labeled: np.ndarray, count: int, see
     rows = np.flatnonzero((pile.pools == "labeled") & ~barred & ~pile.reach(labeled))
     order = _ordered(pile, rows, proportional_order, _random(seed, "oracle"))
     return _exactly(_group_by_group(order, pile.groups), count, "oracle")
+
+
+def _further(pile: Pile, barred: np.ndarray, labeled: np.ndarray, count: int | None, seed: int) -> np.ndarray:
+    """Labelled images beside those of `labeled`: what is left of its pool, and the pool `full`."""
+    rows = np.flatnonzero(np.isin(pile.pools, ("labeled", "full")) & ~barred)
+    rows = rows[~np.isin(rows, labeled)]
+    order = _ordered(pile, rows, proportional_order, _random(seed, "full"))
+    return order if count is None else _exactly(order, count, "full")
 
 
 def _unlabeled(pile: Pile, barred: np.ndarray, labeled: np.ndarray, count: int | None, seed: int) -> np.ndarray:

@@ -26,7 +26,7 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
     """Read, train, write."""
     made, accepted = Path("data/generate", recipe), Path("data/validate", recipe, "accepted.parquet")
     target, device = make_target(read_spec(), params), pick_device(shared.device)
-    if not len(read_index(require(made, "generate"))):
+    if not len(read_index(require(made, f"generate@{recipe}"))):
         print(f"train: {made} is empty, so there is nothing to train on", flush=True)
         write_nothing(recipe, target.metric.name)
         return

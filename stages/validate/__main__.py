@@ -8,13 +8,14 @@ from stages.common.cli import run_recipe_stage
 from stages.common.errors import ValidationFailedError
 from stages.common.params import SharedParams
 from stages.common.paths import require
+from stages.common.recipes import UPPER_BOUND
 from stages.common.samples import read_index, read_set
 from stages.common.spec import DatasetSpec, read_spec
 from stages.common.tracking import Tracker
 from stages.validate.examination import TrainingImages, examine
 from stages.validate.params import ValidateParams
 from stages.validate.quarantine import failure, set_metrics
-from stages.validate.reading import JudgedSet, read_judged, unlabelled
+from stages.validate.reading import JudgedSet, joined, read_judged, unlabelled
 from stages.validate.writing import write_lists, write_nothing, write_reports
 
 PREPARED = Path("data/prepare")
@@ -30,7 +31,7 @@ def main(params: ValidateParams, shared: SharedParams, tracker: Tracker, recipe:
         write_nothing(Path("data/validate") / recipe, Path("reports/validate") / recipe)
         return
     samples = read_judged(made, spec)
-    reference = read_reference(spec)
+    reference = read_reference(spec, further=recipe == UPPER_BOUND)
     training = read_training(reference, alone=bool(samples.real.all()))
     outcome = examine(samples, reference, training, spec, params)
     stopped = failure(outcome.results)
@@ -44,11 +45,12 @@ def main(params: ValidateParams, shared: SharedParams, tracker: Tracker, recipe:
         raise ValidationFailedError(f"data/generate/{recipe}: {stopped}; see {reports}/validation.json")
 
 
-def read_reference(spec: DatasetSpec) -> JudgedSet:
-    """The labelled real images; where there are none, unlabelled ones, which say what images look like."""
-    labeled = require(PREPARED / "labeled", "prepare")
-    if len(read_index(labeled)):
-        return read_judged(labeled, spec)
+def read_reference(spec: DatasetSpec, further: bool = False) -> JudgedSet:
+    """The labelled real images, with `further` those of `full` too; where there are none, unlabelled ones, which say
+    what images look like."""
+    sets = [require(PREPARED / name, "prepare") for name in ("labeled", *(["full"] if further else []))]
+    if found := [read_judged(folder, spec) for folder in sets if len(read_index(folder))]:
+        return joined(found)
     return unlabelled(read_set(require(PREPARED / "unlabeled", "prepare"), limit=MOST_UNLABELLED))
 
 

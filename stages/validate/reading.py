@@ -1,5 +1,6 @@
 """Reading a set without trust: what is malformed is marked, not believed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,18 @@ def read_judged(folder: Path, spec: DatasetSpec) -> JudgedSet:
     if not samples:
         raise UserError(f"{folder}: the set is empty; make it again")
     return _judged(samples, index, spec)
+
+
+def joined(sets: Sequence[JudgedSet]) -> JudgedSet:
+    """Sets of one dataset, one behind the other."""
+    if len(sets) == 1:
+        return sets[0]
+    arrays = ("images", "masks", "has_mask", "well_formed", "class_ids", "keypoints", "depth")
+    index = pd.concat([one.index for one in sets], ignore_index=True)
+    boxes = tuple(rows for one in sets for rows in one.boxes)
+    return JudgedSet(
+        index=index, boxes=boxes, **{name: np.concatenate([getattr(one, name) for one in sets]) for name in arrays}
+    )
 
 
 def _judged(samples: list[Sample], index: pd.DataFrame, spec: DatasetSpec) -> JudgedSet:

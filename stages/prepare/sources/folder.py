@@ -1,6 +1,6 @@
-"""A user's own images: dataset.yaml, unlabeled/, and labeled/, test/, val/ with images/ and their labels: masks/,
-annotations.json or labels.csv where pixels, boxes or images have classes, keypoints.json, depth/, and labels.csv where
-there is a gaze."""
+"""A user's own images: dataset.yaml, unlabeled/, and labeled/, full/, test/, val/ with images/ and their labels:
+masks/, annotations.json or labels.csv where pixels, boxes or images have classes, keypoints.json, depth/, and
+labels.csv where there is a gaze."""
 
 import difflib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from stages.prepare.sources.dataset_yaml import DatasetYaml, read_dataset_yaml, 
 from stages.prepare.sources.gaze_csv import gaze_of, read_gaze
 from stages.prepare.sources.tables import NAME
 
-FOLDERS = ("unlabeled", "labeled", "test", "val", "simulated", "foregrounds", "backgrounds")
+FOLDERS = ("unlabeled", "labeled", "full", "test", "val", "simulated", "foregrounds", "backgrounds")
 
 
 def read_source(params: PrepareParams) -> Source:
@@ -34,7 +34,7 @@ def read_source(params: PrepareParams) -> Source:
     spec = spec_of(described)
     print_unread(root, params.simulator_path)
     records = pool_records(root / "unlabeled", "unlabeled", described, params)
-    for pool in ("labeled", "test", "val"):
+    for pool in ("labeled", "test", "val", *_full(root, params.full)):
         if (pool == "labeled" and spec.classes) or (root / pool).is_dir():
             records += pool_records(root / pool / "images", pool, described, params)
     if not spec.classes and not any(record.pool != "unlabeled" for record in records):
@@ -48,6 +48,13 @@ def read_source(params: PrepareParams) -> Source:
             f"{root / 'labeled'}: {labelled} labelled images for {classes} classes; label at least one image a class"
         )
     return Source(spec, records, simulated)
+
+
+def _full(root: Path, wanted: int | None) -> list[str]:
+    """The pool of further labelled images, where there is one and it is asked for."""
+    if wanted == 0 and (root / "full").is_dir():
+        print(f"note: {root / 'full'} is not read, for prepare.full is 0; null takes all of its images")
+    return [] if wanted == 0 else ["full"]
 
 
 def print_unread(root: Path, simulator: Path | None = None) -> None:

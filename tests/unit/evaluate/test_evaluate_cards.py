@@ -5,9 +5,11 @@ import pytest
 import yaml
 from evaluate_builders import gaze_findings, gaze_scored, made_findings, pck_scored, scored
 
+from stages.common.recipes import RECIPES
 from stages.common.spec import DatasetSpec
 from stages.evaluate.cards import cell, dataset_card, model_card, size_category, summary
 from stages.evaluate.provenance import Provenance
+from stages.evaluate.wording import recipe_lines
 
 
 def scores():
@@ -143,3 +145,10 @@ def test_the_cards_name_who_annotated(tmp_path, by_oracle):
     assert "Estimate of the labels of `annotated`: mean IoU 0.700" in card
     for text in (card, summary(findings)):
         assert ("by an oracle, not by a person" in text) == by_oracle
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_has_a_sentence(recipe):
+    names = [name for name, _ in recipe_lines([recipe])]
+    assert recipe in names
+    assert all(text for _, text in recipe_lines([recipe]))

@@ -131,3 +131,16 @@ def test_a_single_recipe_names_its_error_with_the_unit():
 def test_no_share_of_an_error_of_zero_is_told():
     verdict = judge([gaze_scored("simulated", [0.0, 0.0]), gaze_scored("refined", [0.0, 0.0])], "real", 1000)
     assert " of it" not in verdict.headline + " ".join(verdict.details)
+
+
+def test_the_upper_bound_is_told_of_but_does_not_win():
+    scores = [scored("full", [0.90, 0.92], 4000), scored("real", [0.50, 0.52]), scored("gan", [0.70, 0.72])]
+    verdict = judge(scores, "real", 1000)
+    assert verdict.winner == "gan"
+    assert verdict.to_next is not None
+    assert verdict.to_next.rival == "real"
+    told = [sentence for sentence in verdict.details if "upper bound" in sentence]
+    assert told == [
+        "full, the upper bound, trained on 4,000 labelled images, reaches 0.910 ± 0.014: 0.200 mIoU ahead of gan."
+    ]
+    assert judge([scored("full", [0.9, 0.92])], "real", 1000).winner == "full"

@@ -236,8 +236,8 @@ def test_a_sub_folder_that_nobody_reads_is_named_with_the_nearest_known_one(tmp_
         f"note: {tmp_path / 'simulation'} is not read; did you mean simulated?",
         f"note: {tmp_path / 'tests'} is not read; did you mean test?",
         f"note: {tmp_path / 'unlabelled'} is not read; did you mean unlabeled?",
-        f"note: {tmp_path / 'xyz'} is not read; read are unlabeled, labeled, test, val, simulated, foregrounds, "
-        "backgrounds",
+        f"note: {tmp_path / 'xyz'} is not read; read are unlabeled, labeled, full, test, val, simulated, "
+        "foregrounds, backgrounds",
     ]
 
 

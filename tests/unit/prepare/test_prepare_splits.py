@@ -160,3 +160,41 @@ def test_a_class_is_made_rare_among_the_labelled_images_alone():
 def test_a_rare_class_that_there_is_not_is_refused():
     with pytest.raises(UserError, match=r"prepare\.at_most: zebra is no class"):
         choose_splits(pile_of(["labeled"] * 200), params_of(at_most={"zebra": 1}), seed=0)
+
+
+def test_full_is_what_labeled_leaves_over_and_changes_no_other_set():
+    pile = pile_of(["labeled"] * 100)
+    plain, full, some = (choose_splits(pile, params_of(full=count), seed=0) for count in (0, None, 30))
+    assert len(plain["full"]) == 0
+    assert set(full["full"]) == set(full["unlabeled"]) - set(full["labeled"])
+    assert len(full["full"]) == 60
+    assert some["full"].tolist() == full["full"][:30].tolist()
+    for name in ("test", "val", "labeled", "unlabeled"):
+        assert full[name].tolist() == plain[name].tolist()
+
+
+def test_a_pool_of_further_labelled_images_joins_full_and_nothing_else():
+    pools = ["test"] * 5 + ["labeled"] * 10 + ["full"] * 6 + ["unlabeled"] * 4
+    splits = choose_splits(pile_of(pools), params_of(labeled=7, test=2, val=0, full=None), seed=0)
+    assert set(splits["full"]) == (set(range(5, 15)) - set(splits["labeled"])) | set(range(15, 21))
+    assert set(splits["unlabeled"]) == set(range(21, 25))
+    assert set(choose_splits(pile_of(pools), params_of(labeled=None, val=0, full=None), 0)["full"]) == set(
+        range(15, 21)
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_and_copies_never_cross_from_held_out_to_full(seed):
+    groups = np.array([f"person{row // 4}" for row in range(200)])
+    copies = [(row, row + 100) for row in range(100)]
+    splits = choose_splits(pile_of(["labeled"] * 200, groups, copies=copies), params_of(full=None), seed)
+    held_out = np.concatenate([splits["test"], splits["val"]])
+    assert len(splits["full"])
+    assert not set(groups[held_out]) & set(groups[splits["full"]])
+    assert not set(held_out % 100) & set(splits["full"] % 100)
+
+
+def test_more_further_images_than_there_are_names_the_key():
+    with pytest.raises(UserError, match=r"^prepare\.full: 70 images asked for, but only 60 are left"):
+        choose_splits(pile_of(["labeled"] * 100), params_of(full=70), seed=0)
+    assert len(choose_splits(pile_of(["labeled"] * 40), params_of(labeled=None, full=None), seed=0)["full"]) == 0
