@@ -20,6 +20,7 @@ Recipe = Literal[
     "refined+real",
     "composite",
     "composite+real",
+    "transfer",
     "full",
 ]
 RECIPES: tuple[str, ...] = get_args(Recipe)

