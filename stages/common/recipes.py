@@ -21,6 +21,7 @@ Recipe = Literal[
     "composite",
     "composite+real",
     "transfer",
+    "mean_teacher",
     "full",
 ]
 RECIPES: tuple[str, ...] = get_args(Recipe)
@@ -28,6 +29,7 @@ JOIN = "+real"
 # Whose samples a GAN draws and a label generator labels.
 DRAWN: tuple[str, ...] = ("gan", "annotated")
 UPPER_BOUND = "full"  # has more labels than the others, so it is no rival of theirs
+POOL = "unlabeled"  # folder of the unlabelled images inside the set of a recipe that learns from them too
 
 
 def check_recipe(recipe: str) -> None:

@@ -97,9 +97,11 @@ RECIPES = {
     "refined": "the same, made to look real by a refiner learned from the unlabelled images",
     "composite": "cut-out objects of the training images, pasted on backgrounds where a placer puts them",
     "transfer": "the labelled real images, learned by a network whose backbone was trained on ImageNet",
+    "mean_teacher": "the labelled real images, and unlabelled ones on which the model has to agree with the moving "
+    "average of its own weights",
     "full": "the labelled real images with all further ones that have labels: the upper bound",
 }
-REAL_ALONE = ("real", "transfer", "full")  # nothing is generated for them
+REAL_ALONE = ("real", "transfer", "mean_teacher", "full")  # nothing is generated for them
 
 
 def recipe_lines(recipes: Sequence[str], by_oracle: bool = False) -> list[tuple[str, str]]:

@@ -15,12 +15,12 @@ from stages.common.samples import read_set
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.generate.params import GenerateParams
-from stages.generate.recipes import GENERATED, write_full, write_join, write_real
+from stages.generate.recipes import GENERATED, write_full, write_join, write_real, write_with_pool
 from stages.generate.simulated import write_simulated
 
 REPORTS = Path("reports/generate")
 PICTURES, TILE = 16, 64
-WRITERS = {"full": write_full}  # the others are the labelled images alone
+WRITERS = {"full": write_full, "mean_teacher": write_with_pool}  # the others are the labelled images alone
 
 
 def main(params: GenerateParams, shared: SharedParams, track: Tracker, recipe: str) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common.paths import require
-from stages.common.recipes import JOIN
+from stages.common.recipes import JOIN, POOL
 from stages.common.samples import Sample, iterate_samples, read_index, write_index, write_set
 
 LABELED, GENERATED = Path("data/prepare/labeled"), Path("data/generate")
-FULL = Path("data/prepare/full")
+FULL, UNLABELED = Path("data/prepare/full"), Path("data/prepare/unlabeled")
 
 
 def real_samples(labeled: Path) -> Iterator[Sample]:
@@ -41,6 +41,15 @@ def write_full(folder: Path, shard_size: int) -> pd.DataFrame:
     labeled, further = require(LABELED, "prepare"), require(FULL, "prepare")
     samples = chain(real_samples(labeled), real_samples(further)) if len(read_index(further)) else ()
     return write_set(folder, samples, shard_size)
+
+
+def write_with_pool(folder: Path, shard_size: int) -> pd.DataFrame:
+    """The recipe `mean_teacher`: the labelled images, and beside them the unlabelled ones as a set of their own."""
+    index = write_real(folder, shard_size)
+    (folder / POOL).mkdir()
+    for file in require(UNLABELED, "prepare").iterdir():
+        shutil.copyfile(file, folder / POOL / file.name)
+    return index
 
 
 def write_join(folder: Path, recipe: str, shard_size: int) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from stages.common.samples import read_index
 from stages.common.spec import SPEC_PATH, read_spec
 from stages.common.tracking import Tracker
 from stages.common.weights import save_weights
-from stages.train.inputs import labelled, read_accepted, read_if_any
+from stages.train.inputs import labelled, read_accepted, read_if_any, read_pool
 from stages.train.params import TrainParams
 from stages.train.seeds import train_seeds
 from stages.train.summary import data_facts, flat_metrics, history_table, start_table
@@ -33,12 +33,14 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
     samples, held_out = read_accepted(made, accepted), read_if_any(VALIDATION)
     data = labelled(samples, target)
     validation = labelled(held_out, target) if held_out else None
+    pool = read_pool(made) if recipe == "mean_teacher" else None
     facts = {"target": target.name, "device": device, "classes": len(target.spec.classes), "steps": params.steps}
-    print(start_table(facts | data_facts(data, validation, params.select)), flush=True)
+    facts |= data_facts(data, validation, params.select) | ({} if pool is None else {"unlabelled images": len(pool)})
+    print(start_table(facts), flush=True)
 
     inputs = [made, accepted, VALIDATION, SPEC_PATH]
     work = WorkFolder(f"train-{recipe}", work_digest("train", [params, shared.seed, device.type], inputs))
-    outcomes = train_seeds(target, data, validation, shared.seed, device, work, tracker, recipe)
+    outcomes = train_seeds(target, data, validation, shared.seed, device, work, tracker, recipe, pool)
 
     metrics = flat_metrics(outcomes, len(data), target.metric.name)
     with publish(Path("models/train", recipe)) as models, publish(Path("reports/train", recipe)) as reports:

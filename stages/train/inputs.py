@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.paths import require
+from stages.common.recipes import POOL
 from stages.common.samples import SampleSet, read_index, read_set
 from stages.train.targets.base import Target
 from stages.train.training import LabelledData
@@ -23,6 +25,13 @@ def read_accepted(folder: Path, accepted: Path) -> SampleSet:
 def read_if_any(folder: Path) -> SampleSet | None:
     """A set, or None when it holds no sample."""
     return read_set(folder) if len(read_index(require(folder, "prepare"))) else None
+
+
+def read_pool(folder: Path) -> np.ndarray:
+    """(M, H, W, C) uint8: the unlabelled images beside the samples of a recipe. Raises UserError without any."""
+    if not len(read_index(require(folder / POOL, "generate"))):
+        raise UserError(f"{folder / POOL}: holds no image; the recipe mean_teacher learns from unlabelled ones too")
+    return read_set(folder / POOL).images
 
 
 def labelled(samples: SampleSet, target: Target) -> LabelledData:

@@ -56,10 +56,15 @@ class Learner:
 
     def update(self, step: int, images: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         """One update of the weights; the terms of the loss by name, on the device."""
+        self.module.train()
+        return self._descend(
+            step, self.target.loss_terms(self._forward(self.module, images), labels, self.class_weights)
+        )
+
+    def _descend(self, step: int, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Change the weights, then their average, so that the sum of these terms falls."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(step, self.params) * group["share"]
-        self.module.train()
-        terms = self.target.loss_terms(self._forward(self.module, images), labels, self.class_weights)
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         self.optimiser.step()

@@ -136,6 +136,17 @@ class DetectorParams(Params):
         return scales
 
 
+class MeanTeacherParams(Params):
+    """The recipe `mean_teacher`: agreement with the moving average of the weights (`ema`) on unlabelled images."""
+
+    weight: float = Field(default=1.0, ge=0)
+    """Of the disagreement, beside the losses on labelled images."""
+    ramp: float = Field(default=0.3, gt=0, le=1)
+    """Share of the steps over which this weight rises to its value."""
+    unlabeled: float = Field(default=0.5, gt=0, lt=1)
+    """Share of the images of each update that have no labels."""
+
+
 class TrainParams(Params):
     """The target model: every recipe trains it with the same budget, augmentation and selection."""
 
@@ -150,6 +161,7 @@ class TrainParams(Params):
     hourglass: HourglassParams = HourglassParams()
     keypoints: KeypointParams = KeypointParams()
     transfer: TransferParams = TransferParams()
+    mean_teacher: MeanTeacherParams = MeanTeacherParams()
     classifier: ClassifierParams = ClassifierParams()
     detector: DetectorParams = DetectorParams()
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2), min_length=1)

@@ -1,9 +1,11 @@
 """Training every seed of a recipe, one after the other, with a progress line and the tracker fed at each look."""
 
+import numpy as np
 import torch
 
 from stages.common.progress import Progress
 from stages.common.tracking import Tracker
+from stages.train.mean_teacher import MeanTeacherRun
 from stages.train.targets.base import Target
 from stages.train.training import LabelledData, Outcome, SeedRun, Store, train_seed
 
@@ -17,11 +19,16 @@ def train_seeds(
     store: Store,
     tracker: Tracker,
     recipe: str,
+    pool: np.ndarray | None = None,
 ) -> dict[int, Outcome]:
-    """What each seed has come to, by seed: the shared one plus each of `seeds`."""
+    """What each seed has come to, by seed: the shared one plus each of `seeds`. pool: unlabelled images
+    (M, H, W, C) uint8 to learn from as a mean teacher does."""
     outcomes: dict[int, Outcome] = {}
     for seed in sorted({shared_seed + offset for offset in target.params.seeds}):
-        run = SeedRun(target, data, validation, target.params, seed, device)
+        if pool is None:
+            run = SeedRun(target, data, validation, target.params, seed, device)
+        else:
+            run = MeanTeacherRun(target, data, validation, target.params, seed, device, pool)
         outcomes[seed] = train_seed(run, store, Watcher(run, tracker, f"train@{recipe} seed {seed}"))
         print(f"  seed {seed}: {_sentence(outcomes[seed], target.metric.name)}", flush=True)
     return outcomes

@@ -1,9 +1,9 @@
 """Training one seed: batches in, the kept weights and the history out; resumable."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -72,6 +72,9 @@ OnStep = Callable[[int, Outcome], None]
 class SeedRun:
     """One seed in training."""
 
+    learner: Learner
+    learner_class: ClassVar[type[Learner]] = Learner
+
     def __init__(
         self,
         target: Target,
@@ -83,7 +86,7 @@ class SeedRun:
     ) -> None:
         torch.manual_seed(seed)
         self.target, self.data, self.validation, self.params, self.seed = target, data, validation, params, seed
-        self.learner = Learner(target, params, device, target.balance(data.labels))
+        self.learner = self.learner_class(target, params, device, target.balance(data.labels))
         self.batches = Batches(data.is_real, params.batch, params.real_share, seed, params.real_steps)
         self.outcome = Outcome()
         self.device = device
@@ -91,11 +94,13 @@ class SeedRun:
 
     def step(self) -> None:
         """One update of the weights."""
-        images, labels = self._batch(self.outcome.step)
-        terms = self.learner.update(self.outcome.step, images, labels)
+        terms = self._update(self.outcome.step)
         loss = torch.stack(list(terms.values())).sum()
         self.losses += torch.stack([loss, torch.ones_like(loss)])
         self.outcome.step += 1
+
+    def _update(self, step: int) -> Mapping[str, Tensor]:
+        return self.learner.update(step, *self._batch(step))
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
         rows = self.batches.rows(step)

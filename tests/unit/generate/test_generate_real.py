@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from stages.common.params import SharedParams
-from stages.common.samples import Sample, read_set, write_set
+from stages.common.samples import Sample, read_index, read_set, write_set
 from stages.common.spec import DatasetSpec, write_spec
 from stages.common.tracking import Tracker
 from stages.generate.__main__ import main as generate
@@ -84,3 +84,22 @@ def test_full_is_judged_by_labels_of_its_own(tmp_path):
 
     with pytest.raises(ValidationFailedError, match="genuine_reals"):
         validate(ValidateParams(), SHARED, NONE, "full")
+
+
+def test_mean_teacher_has_the_unlabelled_images_beside_its_samples(capsys):
+    run("mean_teacher")
+    assert accepted("mean_teacher") == len(read_index(Path("data/generate/mean_teacher"))) == 6
+    pool = read_set(Path("data/generate/mean_teacher/unlabeled"))
+    assert (len(pool), pool.masks) == (7, None)
+    np.testing.assert_array_equal(pool.images, read_set(Path("data/prepare/unlabeled")).images)
+    assert "unlabelled images  7" in capsys.readouterr().out
+    assert Path("models/train/mean_teacher/seed-0.safetensors").is_file()
+
+
+def test_mean_teacher_without_unlabelled_images_says_so():
+    from stages.common.errors import UserError
+
+    write_set(Path("data/prepare/unlabeled"), ())
+    with pytest.raises(UserError, match=r"mean_teacher/unlabeled: holds no image"):
+        run("mean_teacher")
+    assert not Path("models").exists()
