@@ -29,6 +29,7 @@ JOIN = "+real"
 # Whose samples a GAN draws and a label generator labels.
 DRAWN: tuple[str, ...] = ("gan", "annotated")
 UPPER_BOUND = "full"  # has more labels than the others, so it is no rival of theirs
+CHECKPOINTS = "checkpoints"  # folder of the weights beside those that a recipe's training chose
 POOL = "unlabeled"  # folder of the unlabelled images inside the set of a recipe that learns from them too
 
 
@@ -61,8 +62,11 @@ def compared_recipes(path: Path | None = None) -> tuple[str, ...]:
     wrong name would end a run after hours.
     """
     path = path or params_file()
-    section = read_yaml(path).get("evaluate") if path.is_file() else None
+    content = read_yaml(path) if path.is_file() else {}
+    section, train = content.get("evaluate"), content.get("train")
     if not isinstance(section, dict):
         return ()
+    if section.get("folds") and not (isinstance(train, dict) and train.get("checkpoints")):
+        raise UserError(f"{path}: evaluate.folds chooses among checkpoints; set train.checkpoints, to 10 for example")
     named = {key: value for key, value in section.items() if key in ComparedRecipes.model_fields}
     return parse(ComparedRecipes, named, path, "evaluate").recipes

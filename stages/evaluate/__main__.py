@@ -14,6 +14,7 @@ from stages.common.tracking import Tracker
 from stages.evaluate.champion import put_forward
 from stages.evaluate.evidence import accepted_samples, read_evidence, validation_scores
 from stages.evaluate.findings import Findings
+from stages.evaluate.folds import score_folds
 from stages.evaluate.outputs import write_reports
 from stages.evaluate.params import EvaluateParams
 from stages.evaluate.predict import Trial, evaluate_recipe, metric_of, trained_models
@@ -40,6 +41,7 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
         seed = choose_seed(list(paths), validation, trial.metric)
         evaluated.append(evaluate_recipe(recipe, accepted_samples(root, recipe), paths, seed, trial))
     scores = [each.scores for each in evaluated]
+    folds = score_folds(MODELS, scores, trial, params.folds) if params.folds else []
     verdict = judge(scores, params.baseline, len(test))
     best = next(each for each in evaluated if each.scores.recipe == verdict.winner)
     track.metrics(flat(best.scores))
@@ -53,7 +55,8 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
     chosen = {each.scores.recipe: each.seed for each in evaluated}
     findings = Findings(
         spec, scores, missing, params.baseline, verdict, chosen, len(test), evidence, provenance, champion, features,
-        params.license, best.target.task, [recipe for recipe in missing if accepted_samples(root, recipe) == 0],
+        params.license, best.target.task, folds,
+        [recipe for recipe in missing if accepted_samples(root, recipe) == 0],
     )  # fmt: skip
     write_reports(REPORTS, findings, evaluated, test, params.pictures)
     track.artifact(REPORTS / "report.html")

@@ -22,7 +22,7 @@ class Findings:
     whose set has no sample. test_images: how many were scored.
 
     chosen: recipe -> the seed whose model is shown and registered. champion: what champion.json holds. features: the
-    feature space of the GAN's distances. task: of the targets.
+    feature space of the GAN's distances. task: of the targets. folds: the scores by the protocol of the articles.
     """
 
     spec: DatasetSpec
@@ -38,6 +38,7 @@ class Findings:
     features: str
     license: str
     task: str
+    folds: Sequence[RecipeScores] = ()
     empty: Sequence[str] = ()
 
     @property
@@ -54,6 +55,11 @@ class Findings:
         }
         left_out = [f"Recipe {recipe} is not in this comparison: {why}." for recipe, why in reasons.items()]
         return left_out + [ORACLE_NOTE] * self.by_oracle
+
+    @property
+    def fold_count(self) -> int:
+        """Folds of the test set; 0 where the protocol of the articles was not asked for."""
+        return len(self.folds[0].seeds) // len(self.scores[0].seeds) if self.folds else 0
 
     @property
     def best(self) -> RecipeScores:

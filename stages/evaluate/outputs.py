@@ -8,6 +8,7 @@ from stages.common.paths import publish
 from stages.common.samples import SampleSet
 from stages.evaluate.cards import dataset_card, model_card, summary
 from stages.evaluate.findings import Findings
+from stages.evaluate.folds import fold_metrics
 from stages.evaluate.html import render
 from stages.evaluate.images import picture_rows
 from stages.evaluate.predict import Evaluated
@@ -22,8 +23,9 @@ def write_reports(
     keys, target = test.index["key"].astype(str).tolist(), evaluated[0].target
     winner, labels = findings.verdict.winner, target.labels(test)
     tiles = picture_rows(test.images, labels, keys, predictions, winner, target, pictures)
+    folds = {"folds": fold_metrics(findings.folds, findings.fold_count)} if findings.folds else {}
     texts: Mapping[str, str] = {
-        "metrics.json": json.dumps(metrics(findings.scores, findings.task), indent=1),
+        "metrics.json": json.dumps(metrics(findings.scores, findings.task) | folds, indent=1),
         "champion.json": json.dumps(findings.champion, indent=1),
         "comparison.csv": comparison(findings.scores).to_csv(index=False),
         "summary.md": summary(findings),

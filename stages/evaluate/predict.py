@@ -68,7 +68,7 @@ def evaluate_recipe(recipe: str, samples: int | None, models: Mapping[int, Path]
     by_seed, kept = {}, None
     for number, path in models.items():
         target, module = load_target(path)
-        _check(path, target, trial)
+        check_fits(path, target, trial)
         predictions = predict(target, module, trial.test.images, trial.device, trial.batch)
         by_seed[number] = target.scores(predictions, target.labels(trial.test))
         kept = (predictions, target) if number == seed or kept is None else kept
@@ -76,7 +76,8 @@ def evaluate_recipe(recipe: str, samples: int | None, models: Mapping[int, Path]
     return Evaluated(collect(recipe, samples, trial.metric, by_seed), models, seed, *kept)
 
 
-def _check(path: Path, target: Target, trial: Trial) -> None:
+def check_fits(path: Path, target: Target, trial: Trial) -> None:
+    """Raises UserError when a model was trained for another dataset or metric than the trial's."""
     if target.spec != trial.spec:
         raise UserError(f"{path}: was trained for another dataset than {SPEC_PATH} describes; run `dvc repro train`")
     if target.metric != trial.metric:

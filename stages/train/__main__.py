@@ -9,6 +9,7 @@ from stages.common.device import pick_device
 from stages.common.digests import work_digest
 from stages.common.params import SharedParams
 from stages.common.paths import publish, require
+from stages.common.recipes import CHECKPOINTS
 from stages.common.samples import read_index
 from stages.common.spec import SPEC_PATH, read_spec
 from stages.common.tracking import Tracker
@@ -18,6 +19,8 @@ from stages.train.params import TrainParams
 from stages.train.seeds import train_seeds
 from stages.train.summary import data_facts, flat_metrics, history_table, start_table
 from stages.train.targets import recipe_target, target_config
+from stages.train.targets.base import Target
+from stages.train.training import checkpoint_name
 
 VALIDATION = Path("data/prepare/val")
 
@@ -47,12 +50,21 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
         for seed, outcome in outcomes.items():
             config = target_config(target) | {"seed": seed, "step": outcome.kept_step}
             save_weights(models / f"seed-{seed}.safetensors", outcome.weights, config)
+            write_checkpoints(models / CHECKPOINTS, work, seed, target)
         (reports / "metrics.json").write_text(json.dumps(metrics, indent=1))
         history_table(outcomes, target.metric.name).to_csv(reports / "history.csv", index=False)
     tracker.metrics(metrics)
     tracker.artifact(Path("reports/train", recipe, "history.csv"))
     tracker.dataset(samples.index, recipe, made, "training")
     work.clear()
+
+
+def write_checkpoints(folder: Path, work: WorkFolder, seed: int, target: Target) -> None:
+    """The weights that were kept on the way, if any; a seed that ended early has fewer of them."""
+    for step in target.params.checkpoint_steps:
+        if kept := work.load(checkpoint_name(seed, step)):
+            config = target_config(target) | {"seed": seed, "step": step}
+            save_weights(folder / f"seed-{seed}-step-{step:06d}.safetensors", kept["weights"], config)
 
 
 def write_nothing(recipe: str, selection: str) -> None:

@@ -194,6 +194,9 @@ class TrainParams(Params):
     """Which weights are kept: the best on the validation images, or the last; without validation images the last."""
     patience: int = Field(default=0, ge=0)
     """Looks without a better value after which a seed stops; 0 never stops, so that all recipes get the same steps."""
+    checkpoints: int = Field(default=0, ge=0, le=100)
+    """Weights kept beside those of `select`, evenly spaced over the steps, the last ones among them; `evaluate.folds`
+    chooses from them."""
     save_every: int = Field(default=200, ge=1)
     """Steps between two savings of the training state, from which a killed run goes on."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -204,3 +207,8 @@ class TrainParams(Params):
         if self.real_steps >= self.steps:
             raise ValueError(f"real_steps must be below steps, {self.steps}, not {self.real_steps}")
         return self
+
+    @property
+    def checkpoint_steps(self) -> tuple[int, ...]:
+        """The steps after which weights are kept for `evaluate.folds`."""
+        return tuple(sorted({max(round(self.steps * n / self.checkpoints), 1) for n in range(1, self.checkpoints + 1)}))

@@ -154,6 +154,11 @@ class SeedRun:
         restore_random_state(state["random"])
 
 
+def checkpoint_name(seed: int, step: int) -> str:
+    """What the store calls the weights of a seed after a step."""
+    return f"seed-{seed}-step-{step}.pt"
+
+
 def train_seed(run: SeedRun, store: Store, on_step: OnStep) -> Outcome:
     """Train until the budget is used up, from where `store` has it; the same weights with or without a kill."""
     params, name = run.params, f"seed-{run.seed}.pt"
@@ -166,6 +171,8 @@ def train_seed(run: SeedRun, store: Store, on_step: OnStep) -> Outcome:
         step = run.outcome.step
         if step % params.validate_every == 0 or step == params.steps:
             run.look()
+        if step in params.checkpoint_steps:
+            store.save({"weights": run.learner.weights()}, checkpoint_name(run.seed, step))
         if step % params.save_every == 0 or run.done() or store.overdue():
             run.outcome.seconds = before + time.monotonic() - since
             store.save(run.state_dict(), name)

@@ -1,10 +1,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from train_builders import CPU, half_images, tiny_params, tiny_spec
 
 from stages.common.errors import UserError
@@ -39,8 +41,8 @@ def accept(keys: list[str]) -> None:
     pd.DataFrame({"key": pd.Series(keys, dtype=str)}).to_parquet("data/validate/gan+real/accepted.parquet")
 
 
-def run(shared_seed: int = 5) -> None:
-    params = tiny_params(seeds=[0, 1], steps=20)
+def run(shared_seed: int = 5, **changes: Any) -> None:
+    params = tiny_params(seeds=[0, 1], steps=20, **changes)
     main(params, SharedParams(seed=shared_seed, device="cpu"), Tracker(None), "gan+real")
 
 
@@ -78,3 +80,17 @@ def test_nothing_accepted_is_refused_and_nothing_is_written() -> None:
     with pytest.raises(UserError, match=r"accepted\.parquet: no sample was accepted"):
         run()
     assert not Path("models").exists()
+
+
+def test_checkpoints_lie_beside_the_weights_that_were_chosen(project: Path) -> None:
+    run(checkpoints=2, select="last")
+    folder = project / "models/train/gan+real"
+    names = [f"seed-{seed}-step-{step:06d}.safetensors" for seed in (5, 6) for step in (10, 20)]
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == names
+    images = half_images(4).images
+    early, last, chosen = (
+        predict(*load_target(folder / name), images, CPU)
+        for name in (f"checkpoints/{names[0]}", f"checkpoints/{names[1]}", "seed-5.safetensors")
+    )
+    assert torch.equal(last, chosen)
+    assert not torch.equal(early, last)

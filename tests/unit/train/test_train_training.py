@@ -8,7 +8,7 @@ from train_builders import OFF, half_images, tiny_params, tiny_run
 
 from stages.common.checkpoint import WorkFolder
 from stages.train.learner import learning_rate
-from stages.train.training import Outcome, train_seed
+from stages.train.training import Outcome, checkpoint_name, train_seed
 
 
 class KilledError(Exception):
@@ -103,3 +103,32 @@ def test_the_same_seed_gives_the_same_weights() -> None:
         run.step()
     other = again.learner.weights()
     assert all(torch.equal(tensor, other[name]) for name, tensor in first.learner.weights().items())
+
+
+def test_checkpoints_are_evenly_spaced_and_end_with_the_last_weights(tmp_path: Path) -> None:
+    assert tiny_params(steps=30, checkpoints=4).checkpoint_steps == (8, 15, 22, 30)
+    assert tiny_params(steps=3, checkpoints=10).checkpoint_steps == (1, 2, 3)
+    assert tiny_params().checkpoint_steps == ()
+    outcome = trained(tmp_path, select="last", checkpoints=3)
+    store = WorkFolder("train", "digest", tmp_path)
+    kept = {step: store.load(checkpoint_name(0, step)) for step in (10, 20, 30)}
+    assert all(kept.values())
+    last = kept[30]
+    assert last is not None
+    assert all(torch.equal(last["weights"][name], tensor) for name, tensor in outcome.weights.items())
+    assert not torch.equal(kept[10]["weights"]["head.weight"], last["weights"]["head.weight"])  # type: ignore[index]
+
+
+def test_a_killed_run_leaves_the_same_checkpoints(tmp_path: Path) -> None:
+    trained(tmp_path / "straight", checkpoints=3)
+    with pytest.raises(KilledError):
+        trained(tmp_path / "killed", 22, checkpoints=3)
+    trained(tmp_path / "killed", checkpoints=3)
+    for step in (10, 20, 30):
+        one, other = (
+            WorkFolder("train", "digest", tmp_path / name).load(checkpoint_name(0, step))
+            for name in ("straight", "killed")
+        )
+        assert one is not None
+        assert other is not None
+        assert all(torch.equal(one["weights"][name], tensor) for name, tensor in other["weights"].items())
