@@ -12,8 +12,8 @@ from stages.annotate.naming import distinct, image_name
 from stages.common.progress import Progress
 from stages.common.tensors import to_arrays
 from stages.invert.latents import LatentSource
-from stages.label.heads import image_score
 from stages.label.labelling import LabelGenerator
+from stages.label.votes import image_score
 from stages.pretrain.build import load_discriminator
 from stages.pretrain.features import build_features
 from stages.pretrain.generator import Generator

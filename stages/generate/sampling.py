@@ -11,8 +11,8 @@ from stages.common.spec import IGNORE
 from stages.common.tensors import to_arrays
 from stages.generate.params import GenerateParams
 from stages.invert.latents import LatentSource
-from stages.label.heads import image_score
 from stages.label.labelling import LabelGenerator
+from stages.label.votes import image_score
 
 UNLABELLED = {"mask": IGNORE, "depth": 0}  # what a pixel without a label holds
 

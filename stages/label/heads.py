@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stages.common.heatmaps import decode, encode
 from stages.common.spec import DatasetSpec
+from stages.label.votes import jensen_shannon, majority_vote
 
 SEEN = 2.0
 NEAR = 2.0  # deviations of the Gaussian around a keypoint within which a pixel counts as near to it
@@ -249,24 +250,3 @@ def head_for(spec: DatasetSpec, sigma: float) -> Head:
 def head_from(kind: str, config: dict[str, Any]) -> Head:
     """The head whose `kind` and `config` were stored."""
     return HEADS[kind](**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})
-
-
-def majority_vote(votes: Tensor, classes: int) -> Tensor:
-    """votes (members, ...) int64 -> (...) uint8: the most frequent class, the lowest of equals."""
-    counts = torch.stack([(votes == c).sum(dim=0) for c in range(classes)])
-    return counts.argmax(dim=0).to(torch.uint8)
-
-
-def jensen_shannon(logits: Tensor) -> Tensor:
-    """logits (members, ..., classes) -> (...): entropy of the mean minus mean of the entropies, in nats."""
-    log_p = F.log_softmax(logits.float(), dim=-1)
-    mean_entropy = -(log_p.exp() * log_p).sum(dim=-1).mean(dim=0)
-    log_mean = torch.logsumexp(log_p, dim=0) - math.log(len(logits))
-    entropy_of_mean = -(log_mean.exp() * log_mean).sum(dim=-1)
-    return (entropy_of_mean - mean_entropy).clamp_min(0)
-
-
-def image_score(uncertainty: Tensor, share: float = 0.1) -> Tensor:
-    """(N, H, W) -> (N,): the mean of the most uncertain `share` of the pixels."""
-    flat = uncertainty.flatten(1)
-    return flat.topk(max(1, round(flat.shape[1] * share)), dim=1).values.mean(dim=1)

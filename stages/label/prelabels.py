@@ -11,8 +11,8 @@ from stages.invert.encoder import Encoder
 from stages.invert.inversion import invert
 from stages.invert.losses import Distance, Weights
 from stages.invert.params import InvertParams
-from stages.label.heads import image_score
 from stages.label.labelling import AT_ONCE, LabelGenerator
+from stages.label.votes import image_score
 
 OnStep = Callable[[int, dict[str, Tensor]], None]
 

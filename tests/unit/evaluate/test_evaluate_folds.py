@@ -7,7 +7,7 @@ from evaluate_builders import GAZE, MIOU, made_findings, scored
 from test_evaluate_predict import half_inked, saved_target, trial
 
 from stages.common.errors import UserError
-from stages.common.recipes import check_compared
+from stages.common.recipes import compared_recipes
 from stages.evaluate.cards import summary
 from stages.evaluate.folds import chosen, find_checkpoints, fold_metrics, folds_of, score_folds
 from stages.evaluate.html import render
@@ -90,9 +90,9 @@ def test_folds_without_checkpoints_end_the_first_stage(tmp_path):
     for train in ("", "train: {steps: 3}\n", "train: {checkpoints: 0}\n"):
         path.write_text(f"evaluate: {{folds: 5}}\n{train}")
         with pytest.raises(UserError, match=r"evaluate\.folds chooses among checkpoints; set train\.checkpoints"):
-            check_compared(path)
+            compared_recipes(path)
     path.write_text("evaluate: {folds: 5}\ntrain: {checkpoints: 10}\n")
-    check_compared(path)
+    compared_recipes(path)
 
 
 def test_one_fold_is_refused():

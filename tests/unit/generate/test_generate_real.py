@@ -70,10 +70,10 @@ def test_full_without_further_images_goes_through_and_trains_nothing(capsys):
     assert accepted("full") == 0
     out = capsys.readouterr().out
     assert "recipe full has no source here" in out
-    assert "recipe full has no samples, so no model is trained" in out
+    assert "data/generate/full is empty, so there is nothing to train on" in out
     assert not list(Path("models/train/full").iterdir())
     table = pd.read_csv("reports/train/full/history.csv")
-    assert list(table.columns) == ["seed", "step", "loss", "val_score"]
+    assert list(table.columns) == ["seed", "step", "loss", "val_miou", "val_score"]
     assert Path("reports/validate/full/pictures").is_dir()
 
 

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from stages.label.ensemble import Ensemble
 from stages.label.factored import factored_bands, factored_logits, fold, resize_matrix
 from stages.label.features import label_features
-from stages.label.heads import SegmentationHead, image_score, jensen_shannon, majority_vote
+from stages.label.heads import SegmentationHead
 from stages.label.labelling import select_members
 from stages.label.pixels import choose_pixels, gather
 from stages.label.plain import hypercolumn, plain_logits
+from stages.label.votes import image_score, jensen_shannon, majority_vote
 from stages.pretrain.build import build_generator
 from stages.pretrain.params import NetworkParams
 

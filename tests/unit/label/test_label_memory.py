@@ -68,7 +68,7 @@ def test_half_precision_takes_half_the_memory_and_keeps_three_digits(generator):
 
 def test_values_beyond_half_precision_stay_finite(generator, monkeypatch):
     monkeypatch.setattr(pixels, "gather", lambda maps, chosen, size: torch.full((len(chosen), 1), 1e6))
-    monkeypatch.setattr(pixels, "feature_count", lambda generator, context: 1)
+    monkeypatch.setattr(pixels, "feature_count", lambda generator, context, whole: 1)
     assert (bank(generator, "float16").features == torch.finfo(torch.float16).max).all()
 
 
