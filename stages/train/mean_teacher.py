@@ -56,7 +56,7 @@ class MeanTeacher(Learner):
 
 
 class MeanTeacherRun(SeedRun):
-    """One seed in training; a share of the images of each batch comes from a pool (M, H, W, C) uint8 without labels.
+    """One seed in training; images of a pool (M, H, W, C) uint8 without labels join those of each batch.
 
     Raises UserError for a target without dense outputs, and where there is no moving average.
     """
@@ -80,9 +80,8 @@ class MeanTeacherRun(SeedRun):
                 "params.yaml: train.ema: 0, but the recipe mean_teacher learns from the moving average of the weights; "
                 "set it above 0, such as 0.98"
             )
-        self.unlabeled = min(max(round(params.batch * params.mean_teacher.unlabeled), 1), params.batch - 1)
-        labelled = params.model_copy(update={"batch": params.batch - self.unlabeled})
-        super().__init__(target, data, validation, labelled, seed, device)
+        self.unlabeled = max(round(params.batch * params.mean_teacher.unlabeled), 1)
+        super().__init__(target, data, validation, params, seed, device)
         self.pool, self.rows = pool, Cycle(np.arange(len(pool)), seed, POOL_CYCLE)
 
     def _update(self, step: int) -> Mapping[str, Tensor]:

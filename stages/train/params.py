@@ -139,12 +139,13 @@ class DetectorParams(Params):
 class MeanTeacherParams(Params):
     """The recipe `mean_teacher`: agreement with the moving average of the weights (`ema`) on unlabelled images."""
 
-    weight: float = Field(default=1.0, ge=0)
+    weight: float = Field(default=3.0, ge=0)
     """Of the disagreement, beside the losses on labelled images."""
     ramp: float = Field(default=0.3, gt=0, le=1)
     """Share of the steps over which this weight rises to its value."""
-    unlabeled: float = Field(default=0.5, gt=0, lt=1)
-    """Share of the images of each update that have no labels."""
+    unlabeled: float = Field(default=1.0, gt=0, le=8)
+    """Images without labels that join each update, as a share of `batch`; the labelled ones stay as many as in other
+    recipes."""
 
 
 class TrainParams(Params):

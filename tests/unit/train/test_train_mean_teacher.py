@@ -68,12 +68,12 @@ def test_a_resumed_teacher_is_the_one_that_was_saved() -> None:
     assert not torch.equal(ours.state_dict()["head.weight"], run.learner.module.state_dict()["head.weight"])
 
 
-def test_a_share_of_each_batch_has_no_labels_and_the_budget_stays() -> None:
-    run = pooled_run(batch=4, mean_teacher={"unlabeled": 0.25})
-    assert len(run._batch(0)[0]) == 3
-    assert len(run._views(0).student) == 1
+def test_unlabelled_images_join_the_labelled_ones_of_each_batch() -> None:
+    run = pooled_run(batch=4, mean_teacher={"unlabeled": 0.5})
+    assert len(run._batch(0)[0]) == 4
+    assert len(run._views(0).student) == len(run._views(0).teacher) == 2
     assert len(pooled_run(batch=4, mean_teacher={"unlabeled": 0.01})._views(0).student) == 1
-    assert len(pooled_run(batch=4, mean_teacher={"unlabeled": 0.99})._batch(0)[0]) == 1
+    assert len(pooled_run(batch=4, mean_teacher={"unlabeled": 2})._views(0).student) == 8
 
 
 def test_every_unlabelled_image_comes_once_before_any_comes_again() -> None:
