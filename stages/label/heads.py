@@ -192,16 +192,11 @@ class DepthHead:
 
 
 @dataclass(frozen=True)
-class ClassHead:
-    """One logit a class of images, cross-entropy and vote as for pixels. Labels are class ids from 1 on."""
+class ClassHead(SegmentationHead):
+    """One logit a class of images, cross-entropy and vote as for pixels; no image is of class 0. Labels are ids."""
 
-    outputs: int
     kind: ClassVar[str] = "class_id"
     whole: ClassVar[bool] = True
-
-    def config(self) -> dict[str, Any]:
-        """The number of classes, without the background, which no image is of."""
-        return {"outputs": self.outputs}
 
     def strata(self, label: np.ndarray) -> np.ndarray:
         """The one pixel that the image counts as."""
@@ -211,18 +206,9 @@ class ClassHead:
         """(P,) int64 numbers of the logits."""
         return np.full(len(pixels), int(label) - 1, np.int64)
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of each member (members,)."""
-        return SegmentationHead(self.outputs).loss(outputs, targets)
-
-    def combine(self, outputs: Tensor) -> Labels:
-        """Class ids uint8, uncertainty in [0, log(members)] nats."""
-        voted = SegmentationHead(self.outputs).combine(outputs)
-        return Labels(voted.values + 1, voted.uncertainty)
-
     def finish(self, values: Tensor) -> Tensor:
-        """(N, 1, 1) to (N,)."""
-        return values[:, 0, 0]
+        """(N, 1, 1) numbers of logits to (N,) ids."""
+        return values[:, 0, 0] + 1
 
 
 HEADS: dict[str, Callable[..., Head]] = {
