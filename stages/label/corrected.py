@@ -1,0 +1,86 @@
+"""Take in what a person corrected: `python -m stages.label.corrected ANNOTATIONS IMAGES --into mydata/labeled`.
+
+The way back from `python -m stages.label --images`, and from any other annotations of the data set's classes: the
+images that are annotated, and their labels, laid out like `labeled/` of a data folder.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from stages.common.cli import exits, run_command
+from stages.common.encoding import encode_png, open_picture
+from stages.common.errors import UserError
+from stages.common.exchange import POINT_FORMATS, Pointed, read, read_points, write_images
+from stages.common.exchange.coco_points import KEYPOINTS
+from stages.common.exchange.points import numbered
+from stages.common.paths import publish, write_atomically
+from stages.common.spec import DatasetSpec, read_spec
+from stages.label.images import refuse_taken
+from stages.prepare.reading import image_files
+from stages.prepare.sources.keypoint_json import NAME
+
+AnnotationsArgument = Annotated[Path, typer.Argument(help="What the tool exported: a file, a folder or a .zip.")]
+ImagesArgument = Annotated[Path, typer.Argument(help="The folder of the images that were annotated.")]
+IntoOption = Annotated[Path, typer.Option(metavar="FOLDER", help="Where images and labels go, laid out like labeled/.")]
+
+
+def take_in(annotations: Path, images: Path, into: Path) -> int:
+    """Write the annotated images and their labels to `into`, a folder that is new or empty; how many there are.
+
+    Masks or keypoints, as `data/prepare` has them. Raises UserError for annotations of other images, sizes or classes,
+    when none of the images is annotated, and when there is something at `into` already.
+    """
+    refuse_taken(into)
+    spec, files = read_spec(), {file.stem: file for file in image_files(images)}
+    found = corrected_labels(annotations, spec, files)
+    if not found:
+        raise UserError(
+            f"{annotations}: none of the {len(files)} images of {images} is annotated; annotate one at least"
+        )
+    with publish(into) as folder:
+        write_images(folder, {name: picture(files[name]) for name in found})
+        write_labels(folder, found, spec)
+    return len(found)
+
+
+def corrected_labels(annotations: Path, spec: DatasetSpec, names: Collection[str]) -> Mapping[str, np.ndarray]:
+    """Masks (H, W), or keypoints (K, 3), by image name, of the annotated images. Raises UserError for other labels."""
+    if spec.labels == "masks" and spec.classes:
+        return read(annotations, spec.size, spec.classes, names)
+    if spec.keypoints:
+        return read_points(annotations, spec.size, numbered(spec.keypoints), names)
+    raise UserError("data/prepare has neither masks nor keypoints as labels, and annotations of others cannot be read")
+
+
+def picture(file: Path) -> np.ndarray:
+    """(H, W) or (H, W, C) pixels of a file. Raises UserError when it is no image."""
+    try:
+        return np.asarray(open_picture(file))
+    except ValueError as error:
+        raise UserError(f"{file}: not a readable image ({error}); replace it") from error
+
+
+def write_labels(folder: Path, found: Mapping[str, np.ndarray], spec: DatasetSpec) -> None:
+    """masks/<name>.png with class ids, or keypoints.json."""
+    if spec.classes:
+        for name, mask in found.items():
+            write_atomically(folder / "masks" / f"{name}.png", encode_png(mask))
+        return
+    items = [Pointed(name, spec.size, points) for name, points in found.items()]
+    POINT_FORMATS["coco"].write(folder, items, numbered(spec.keypoints))
+    (folder / KEYPOINTS).rename(folder / NAME)
+
+
+def command(annotations: AnnotationsArgument, images: ImagesArgument, into: IntoOption) -> None:
+    """Take in what a person corrected."""
+    with exits("nothing was written"):
+        count = take_in(annotations, images, into)
+        print(f"label: {into}: {count} annotated images with their labels", flush=True)
+
+
+if __name__ == "__main__":
+    run_command(command, __doc__)
