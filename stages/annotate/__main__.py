@@ -41,7 +41,7 @@ def main(params: AnnotateParams, shared: SharedParams, track: Tracker) -> None:
     """Draw, select, export, annotate, write."""
     spec, device = read_spec(), pick_device(shared.device)
     kind, by_oracle = kind_of(spec), params.answers is None and bool(len(read_index(require(DIGITS, "prepare"))))
-    check_annotator(kind, params, by_oracle)
+    refuse_in_vain(kind, params, by_oracle)
     generator = load_generator(require(GAN / "generator.safetensors", "pretrain")).to(device)
     labeler = load_label_generator(ENSEMBLE, generator) if ENSEMBLE.exists() else None
     candidates = drawn(params, shared.seed, spec, generator, labeler)
@@ -72,8 +72,11 @@ def main(params: AnnotateParams, shared: SharedParams, track: Tracker) -> None:
     track.artifact(REPORTS / "pictures" / "selected.png", "pictures")
 
 
-def check_annotator(kind: str, params: AnnotateParams, by_oracle: bool) -> None:
-    """Raises UserError when nobody could annotate this data, or nothing could tell what is uncertain."""
+def refuse_in_vain(kind: str, params: AnnotateParams, by_oracle: bool) -> None:
+    """Raises UserError when nobody could annotate this data, the answers are not there, or nothing could tell what is
+    uncertain: before anything is drawn."""
+    if params.answers is not None and not params.answers.exists():
+        raise UserError(f"annotate.answers: {params.answers}: no such file; name what the annotation tool exported")
     if kind == "depth" and not by_oracle:
         raise UserError(
             "annotate: depth cannot be annotated by hand, only digits have an oracle for it (annotate.answers: null); "

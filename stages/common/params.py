@@ -38,6 +38,15 @@ def params_file() -> Path:
     return Path(os.environ.get("HANDFUL_PARAMS", "params.yaml"))
 
 
+# What pydantic calls by the names of Python.
+IN_YAML = {
+    "tuple_type": "expected a list, such as [1, 2]",
+    "model_type": "expected keys of its own, such as {key: value}",
+    "too_short": "has too few entries",
+    "dict_type": "expected keys of its own, such as {key: value}",
+}
+
+
 def stage_names() -> list[str]:
     """The stages, which are the folders beside `common` that can be run."""
     return sorted(p.parent.name for p in STAGES_DIR.glob("*/__main__.py"))
@@ -102,7 +111,8 @@ def _sentence(error: ValidationError, cls: type[Params], path: Path, prefix: str
         known = _fields_at(cls, location[:-1])
         return f"{path}: {where} is not a known key{_hint(location[-1], known)}"
     found = "" if first["type"] == "missing" else f" (found {_shortened(repr(first['input']))})"
-    return f"{path}: {where}: {_uncapitalised(first['msg'].removeprefix('Value error, '))}{found}"
+    message = IN_YAML.get(first["type"]) or _uncapitalised(first["msg"].removeprefix("Value error, "))
+    return f"{path}: {where}: {message}{found}"
 
 
 def _shortened(text: str, length: int = 80) -> str:

@@ -56,10 +56,10 @@ class ComparedRecipes(Params):
 
 
 def compared_recipes(path: Path | None = None) -> tuple[str, ...]:
-    """`evaluate.recipes` of params.yaml; none without the file or that section.
+    """`evaluate.recipes` of params.yaml, checked with the keys beside it; none without the file or that section.
 
-    Raises UserError when it or `evaluate.baseline` names no recipe: the stages between make what the recipes need, so a
-    wrong name would end a run after hours.
+    Raises UserError when it or `evaluate.baseline` names no recipe, or when `evaluate.folds` would find no checkpoints:
+    the stages between make what the recipes need, so such a mistake would end a run after hours.
     """
     path = path or params_file()
     content = read_yaml(path) if path.is_file() else {}

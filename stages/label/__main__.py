@@ -168,13 +168,14 @@ def cross_validate(
 
 def command(recipe: RecipeOption = "gan", images: ImagesOption = None, into: IntoOption = None) -> None:
     """The stage, or with `--images` the command that uses its model."""
+    with exits("nothing was written"):
+        source_of(recipe)
     if images is None and into is None:
         execute("label", LabelParams, main, f"label@{recipe}", recipe)
         return
     with exits("nothing was written"):
         if images is None:
             raise UserError("--into: says where the labels of --images go; give both, or neither to run the stage")
-        source_of(recipe)
         label_images(images, into, MODELS / recipe / ENSEMBLE)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.common.params import Params
 
@@ -34,3 +34,11 @@ class LabelParams(Params):
     fold_members: int = Field(default=3, ge=1)
     save_every: int = Field(default=250, ge=1)  # steps
     log_every: int = Field(default=50, ge=1)  # steps
+
+    @field_validator("hidden", mode="before")
+    @classmethod
+    def _two_layers(cls, hidden: object) -> object:
+        widths = list(hidden) if isinstance(hidden, list | tuple) else []
+        if hidden != "auto" and not (len(widths) == 2 and all(type(width) is int and width > 0 for width in widths)):
+            raise ValueError("must be auto, or the units of the two hidden layers, such as [256, 32]")
+        return hidden

@@ -19,7 +19,7 @@ def image_files(folder: Path) -> list[Path]:
     """The images of a folder by name. Raises UserError when there are none, or two of the same name."""
     images = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     if not images:
-        found = "no .png or .jpg images" if folder.is_dir() else "no such folder"
+        found = "no .png or .jpg images" if folder.is_dir() else "no folder" if folder.exists() else "no such folder"
         raise UserError(f"{folder}: {found}; put your images there")
     stems: dict[str, Path] = {}
     for path in images:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from stages.common.errors import UserError
 from stages.common.params import Params, load_params, read_yaml
+from stages.common.recipes import compared_recipes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -41,7 +42,7 @@ def test_a_section_and_the_shared_keys_are_read(tmp_path):
         ("pretrian: {}", "pretrian is not a known key; did you mean pretrain?"),
         ("pretrain: {inner: {width: 0}}", "pretrain.inner.width: input should be greater than or equal to 1 (found 0)"),
         ("device: gpu", "device: input should be 'auto', 'cpu' or 'cuda' (found 'gpu')"),
-        ("pretrain: 0", "pretrain: input should be a valid dictionary"),
+        ("pretrain: 0", "pretrain: expected keys of its own"),
         ("- 1", "expected `key: value` pairs at the top"),
         (
             "a: [1",
@@ -94,3 +95,14 @@ def test_what_was_found_is_cut_short(tmp_path):
         load_params("pretrain", PretrainParams, write(tmp_path, f"pretrain: [{', '.join(['1'] * 500)}]"))
     assert len(str(error.value)) < 300
     assert str(error.value).endswith("...)")
+
+
+def test_what_is_expected_is_said_in_the_words_of_yaml(tmp_path):
+    path = tmp_path / "params.yaml"
+    for text, words in (
+        ("{recipes: real}", r"evaluate\.recipes: expected a list, such as \[1, 2\] \(found 'real'\)"),
+        ("{recipes: []}", r"evaluate\.recipes: has too few entries \(found \[\]\)"),
+    ):
+        path.write_text(f"evaluate: {text}\n")
+        with pytest.raises(UserError, match=words):
+            compared_recipes(path)

@@ -6,6 +6,7 @@ import torch
 
 from stages.common.spec import DatasetSpec
 from stages.label.heads import ClassHead, DepthHead, KeypointHead, SegmentationHead, head_for, head_from
+from stages.label.params import LabelParams
 
 SIZE = (16, 12)
 
@@ -84,3 +85,10 @@ def test_the_class_of_an_image_is_one_pixel_whose_ids_begin_at_one() -> None:
     assert head.finish(said.values[None]).tolist() == [3]
     assert float(head.combine(votes[1:]).uncertainty) == pytest.approx(0.0, abs=1e-6)
     assert 0.3 < float(said.uncertainty) < np.log(3)
+
+
+@pytest.mark.parametrize("hidden", [[256], [0, 1], [1, 2, 3], "auto2", True, [True, 2]])
+def test_layers_that_are_not_two_widths_are_refused_with_an_example(hidden: object) -> None:
+    with pytest.raises(ValueError, match=r"must be auto, or the units of the two hidden layers, such as \[256, 32\]"):
+        LabelParams.model_validate({"hidden": hidden})
+    assert LabelParams.model_validate({"hidden": [256, 32]}).hidden == (256, 32)
