@@ -155,7 +155,7 @@ def data_of(name: str) -> LabelledData:
     return LabelledData(halves.images, 1.0 + 3 * (halves.labels == 1) + 8 * (halves.labels == 2), np.ones(4, bool))
 
 
-@pytest.mark.parametrize(("name", "enough"), [("fpn", 0.95), ("fpn_keypoints", 0.99), ("fpn_depth", 0.35)])
+@pytest.mark.parametrize(("name", "enough"), [("fpn", 0.85), ("fpn_keypoints", 0.99), ("fpn_depth", 0.35)])
 def test_overfits_one_batch(tmp_path: Path, name: str, enough: float) -> None:
     spec = {"fpn": tiny_spec(), "fpn_keypoints": POINTS, "fpn_depth": DEPTH}[name]
     changes = {"steps": 30, "ema": 0.5, "validate_every": 15, "keypoints": {"within_px": 1.0}}
