@@ -186,7 +186,7 @@ def test_studies_are_listed_and_an_unknown_one_brings_the_closest_name(project):
     (project / "studies/odd.yaml").write_text("# Odd.\nrows: [one]\n")
     (project / "studies/torn.yaml").write_bytes(b"# Torn \xff.\nrows: {\n")
     odd, torn, toy = study(project, "--list").stdout.splitlines()
-    assert odd.startswith("odd   no study to run: studies/odd.yaml: rows: input should be a valid dictionary")
+    assert odd.startswith("odd   no study to run: studies/odd.yaml: rows: expected keys of its own")
     assert torn == "torn  no study to run: studies/torn.yaml: not UTF-8 text; save it in that encoding"
     assert toy == "toy   Toy."
     for name in ("odd", "torn"):
