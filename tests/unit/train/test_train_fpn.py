@@ -155,12 +155,14 @@ def data_of(name: str) -> LabelledData:
     return LabelledData(halves.images, 1.0 + 3 * (halves.labels == 1) + 8 * (halves.labels == 2), np.ones(4, bool))
 
 
-@pytest.mark.parametrize(("name", "enough"), [("fpn", 0.85), ("fpn_keypoints", 0.99), ("fpn_depth", 0.35)])
+@pytest.mark.parametrize(("name", "enough"), [("fpn", 0.95), ("fpn_keypoints", 0.99), ("fpn_depth", 0.2)])
 def test_overfits_one_batch(tmp_path: Path, name: str, enough: float) -> None:
     spec = {"fpn": tiny_spec(), "fpn_keypoints": POINTS, "fpn_depth": DEPTH}[name]
-    changes = {"steps": 30, "ema": 0.5, "validate_every": 15, "keypoints": {"within_px": 1.0}}
+    changes = {"steps": 60, "ema": 0.5, "validate_every": 30, "keypoints": {"within_px": 1.0}}
+    # Enlarged twice, the coarsest level has one place an image: of four values the statistics of its batch norm say
+    # little, and what fits in training is off in evaluation.
     target = make_target(
-        spec, small(target=name, **changes, transfer={"width": 16, "enlarge": 2, "learning_rate": 0.01})
+        spec, small(target=name, **changes, transfer={"width": 16, "enlarge": 4, "learning_rate": 0.005})
     )
     data = data_of(name)
     run = SeedRun(target, data, data, target.params, 0, CPU)
