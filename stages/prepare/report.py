@@ -15,6 +15,7 @@ COLUMNS = 10
 PICTURED = 50
 TILE = 64  # pixels of the longer side of a pictured image, at least
 UNUSED = "left out"
+LEARNT = ("labeled", "full", "oracle", "unlabeled")  # sets to learn from
 CHECK = 4  # pixels of a square of the checkerboard
 CHECK_GREYS = (100, 150)
 
@@ -43,7 +44,7 @@ def duplicates_table(scan: Scan, copies: Copies, splits: dict[str, np.ndarray]) 
             "action": np.where(parted, "removed", "kept"),
         }
     )
-    allowed = (table[["first_set", "second_set"]].isin(("labeled", "full", "unlabeled"))).all(axis=1)
+    allowed = (table[["first_set", "second_set"]].isin(LEARNT)).all(axis=1)
     return table[~allowed | (table["first_set"] == table["second_set"])].reset_index(drop=True)
 
 

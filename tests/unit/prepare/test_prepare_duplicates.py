@@ -1,10 +1,15 @@
+import itertools
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from stages.common.errors import UserError
 from stages.prepare import duplicates
-from stages.prepare.duplicates import exact_pairs, find_copies, near_pairs
-from stages.prepare.scan import thumbnail
+from stages.prepare.duplicates import Copies, exact_pairs, find_copies, near_pairs
+from stages.prepare.records import SPLITS, Record
+from stages.prepare.report import duplicates_table
+from stages.prepare.scan import Scan, thumbnail
 
 
 def plain_pairs(thumbnails: np.ndarray, threshold: float) -> list[tuple[int, int]]:
@@ -73,3 +78,20 @@ def test_thumbnail_is_the_mean_of_blocks():
     assert np.abs(thumbnail(image) - means).max() <= 1
     grey = image[:, :, :1]
     assert np.abs(thumbnail(grey) - grey.reshape(16, 2, 16, 3).mean((1, 3)).reshape(-1)).max() <= 1
+
+
+def test_the_table_leaves_out_pairs_of_two_sets_to_learn_from():
+    pool = ["test", "labeled", "oracle", "full", "unlabeled", "left out"]
+    records = [Record(f"{name}-{copy}", name, name, f"{name}-{copy}", pytest.fail) for name in pool for copy in (0, 1)]
+    scan = Scan(records, pd.DataFrame(), [], np.empty((0, 1)), np.empty((0, 1)), [])
+    splits = {name: np.arange(0, 2) + 2 * number for number, name in enumerate(pool[:-1])}
+    splits = {name: splits.get(name, np.arange(0)) for name in SPLITS}
+    pairs = np.array([*itertools.combinations(range(0, 12, 2), 2), (4, 5)])
+    table = duplicates_table(scan, Copies(pairs, np.zeros(len(pairs)), np.ones(len(pairs), bool)), splits)
+    told = {(row.first_set, row.second_set): row.action for row in table.itertuples()}
+    assert told == {
+        **{("test", name): "kept" for name in pool[1:-1]},
+        **{(name, "left out"): "kept" for name in pool[1:-1]},
+        ("test", "left out"): "removed",
+        ("oracle", "oracle"): "kept",
+    }
