@@ -9,12 +9,18 @@ from stages.evaluate.target_meanings import TARGET_MEANINGS
 
 MEANINGS = STAGE_MEANINGS | TARGET_MEANINGS
 
-# Start of the name, label of what follows it, unit, meaning.
-FAMILIES: tuple[tuple[str, str, str, str], ...] = (
-    ("label/iou_cv/", "{}", "0 to 1", "Cross-validated overlap of generated and true labels of this class."),
-    ("refine/told_", "{}", "", "Ends of its 95 % interval, or the images that were asked about."),
-    ("invert/", "{}", "", "Of rebuilding the labelled images with the GAN."),
-    ("target/pck_", "PCK within {}", "share, 0 to 1", "Share of the known keypoints found within so many pixels."),
+# Start and end of the name, label of what is between them, unit, meaning.
+FAMILIES: tuple[tuple[str, str, str, str, str], ...] = (
+    ("label/iou_cv/", "", "{}", "0 to 1", "Cross-validated overlap of generated and true labels of this class."),
+    ("refine/told_", "", "{}", "", "Ends of its 95 % interval, or the images that were asked about."),
+    ("invert/", "", "{}", "", "Of rebuilding the labelled images with the GAN."),
+    (
+        "target/pck_",
+        "px",
+        "PCK within {} px",
+        "share, 0 to 1",
+        "Share of the known keypoints found within so many pixels.",
+    ),
 )
 
 
@@ -45,9 +51,9 @@ def meaning_of(name: str, shown: str = "") -> Figure:
     short = name.partition("/")[2] or name
     if short.endswith("seconds"):
         return Figure(name, short, shown, "s", "Time it took.")
-    for prefix, label, unit, meaning in FAMILIES:
-        if name.startswith(prefix):
-            return Figure(name, label.format(name.removeprefix(prefix)), shown, unit, meaning)
+    for start, end, label, unit, meaning in FAMILIES:
+        if name.startswith(start) and name.endswith(end):
+            return Figure(name, label.format(name.removeprefix(start).removesuffix(end)), shown, unit, meaning)
     return Figure(name, short.replace("_", " ").replace("/", ": "), shown, "", "")
 
 

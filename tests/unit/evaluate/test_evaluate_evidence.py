@@ -59,7 +59,7 @@ def test_scores_of_other_tasks_are_explained_too():
         "Gaze error",
         "Within 7 degrees",
         "PCK",
-        "PCK within 5px",
+        "PCK within 5 px",
         "Distance",
     ]
     assert all(figure.unit and figure.meaning for figure in figures)
