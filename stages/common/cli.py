@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
@@ -18,7 +18,7 @@ from stages.common.errors import (
     ValidationFailedError,
 )
 from stages.common.params import Params, load_params
-from stages.common.recipes import check_recipe
+from stages.common.recipes import RECIPES, check_recipe
 from stages.common.tracking import tracking
 
 RecipeOption = Annotated[str, typer.Option(help="Which training set to make or use, for example gan or gan+real.")]
@@ -28,7 +28,7 @@ def run_stage(stage: str, cls: type[Params], main: Callable[..., None], descript
     """Run main(params, shared, tracker) as a command with `--help`."""
 
     def command() -> None:
-        execute(stage, cls, main, stage)
+        execute(stage, cls, main)
 
     run_command(command, description)
 
@@ -37,7 +37,7 @@ def run_recipe_stage(stage: str, cls: type[Params], main: Callable[..., None], d
     """Run main(params, shared, tracker, recipe) as a command with `--recipe` and `--help`."""
 
     def command(recipe: RecipeOption) -> None:
-        execute(stage, cls, main, f"{stage}@{recipe}", recipe)
+        execute(stage, cls, main, recipe)
 
     run_command(command, description)
 
@@ -49,18 +49,26 @@ def run_command(command: Callable[..., None], description: str | None) -> None:
     app()
 
 
-def execute(stage: str, cls: type[Params], main: Callable[..., None], name: str, *arguments: Any) -> None:
-    """One run of a stage, tracked under `name`: main(params, shared, tracker, *arguments); ends as `exits` says."""
-    started = time.monotonic()
-    tags = {"stage": stage, "kind": "stage"} | ({"recipe": str(arguments[0])} if arguments else {})
+def execute(
+    stage: str,
+    cls: type[Params],
+    main: Callable[..., None],
+    recipe: str | None = None,
+    known: Collection[str] = RECIPES,
+) -> None:
+    """One run of a stage, tracked under its name: main(params, shared, tracker), with a recipe, if that is given, which
+    has to be among the `known`. Ends as `exits` says."""
+    started, of_recipe = time.monotonic(), () if recipe is None else (recipe,)
+    name = "@".join((stage, *of_recipe))
+    tags = {"stage": stage, "kind": "stage"} | ({} if recipe is None else {"recipe": recipe})
     tags |= {key: os.environ[key] for key in ("DVC_EXP_NAME",) if key in os.environ}
     with exits("run the same command again to go on"):
-        if arguments:
-            check_recipe(str(arguments[0]))
+        if recipe is not None:
+            check_recipe(recipe, known)
         params, shared = load_params(stage, cls)
         with tracking(name, tags, main_process=os.environ.get("RANK", "0") == "0") as tracker:
             tracker.params({"seed": shared.seed, stage: params.model_dump(mode="json")})
-            main(params, shared, tracker, *arguments)
+            main(params, shared, tracker, *of_recipe)
             tracker.metrics({f"{stage}/seconds": time.monotonic() - started})
     print(f"{name}: done in {time.monotonic() - started:.1f} s", flush=True)
 

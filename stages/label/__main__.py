@@ -20,6 +20,7 @@ from stages.common.errors import UserError
 from stages.common.params import SharedParams
 from stages.common.paths import publish, require, write_atomically
 from stages.common.progress import Progress
+from stages.common.recipes import check_recipe
 from stages.common.spec import read_spec
 from stages.common.tracking import Tracker
 from stages.common.weights import save_weights
@@ -32,7 +33,7 @@ from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank, build_bank, refuse_large_bank
 from stages.label.quality import fold_pools, make_folds, predict_held_out
 from stages.label.results import Inverted, draw_cross_validation, labels_of, summarise, usable
-from stages.label.sources import MODELS, REPORTS, is_empty, source_of, write_nothing
+from stages.label.sources import MODELS, REPORTS, SOURCES, is_empty, write_nothing
 from stages.label.training import new_ensemble, train_ensemble
 from stages.pretrain.build import load_generator
 from stages.pretrain.generator import Generator
@@ -80,7 +81,7 @@ class Job:
 
 def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str = "gan") -> None:
     """Read, train, cross-validate, write."""
-    source, reports, spec = source_of(recipe), REPORTS / recipe, read_spec()
+    source, reports, spec = SOURCES[recipe], REPORTS / recipe, read_spec()
     require(source.data, source.stage)
     if is_empty(source):
         print(f"label: {source.data} holds no image, so the recipe {recipe} gets no label generator", flush=True)
@@ -168,12 +169,11 @@ def cross_validate(
 
 def command(recipe: RecipeOption = "gan", images: ImagesOption = None, into: IntoOption = None) -> None:
     """The stage, or with `--images` the command that uses its model."""
-    with exits("nothing was written"):
-        source_of(recipe)
     if images is None and into is None:
-        execute("label", LabelParams, main, f"label@{recipe}", recipe)
+        execute("label", LabelParams, main, recipe, known=SOURCES)
         return
     with exits("nothing was written"):
+        check_recipe(recipe, SOURCES)
         if images is None:
             raise UserError("--into: says where the labels of --images go; give both, or neither to run the stage")
         label_images(images, into, MODELS / recipe / ENSEMBLE)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.common.errors import UserError
 from stages.common.paths import publish, write_atomically
 from stages.common.samples import read_index
 
@@ -33,10 +32,3 @@ def write_nothing(recipe: str) -> None:
     """The outputs of a recipe without labelled images: folders without weights and pictures, no figures."""
     with publish(MODELS / recipe), publish(REPORTS / recipe / "pictures"):
         write_atomically(REPORTS / recipe / "metrics.json", b"{}")
-
-
-def source_of(recipe: str) -> Source:
-    """The source of a recipe. Raises UserError for a recipe whose labels no label generator makes."""
-    if recipe not in SOURCES:
-        raise UserError(f"--recipe: {recipe} has no label generator; the recipes that have one: {', '.join(SOURCES)}")
-    return SOURCES[recipe]
