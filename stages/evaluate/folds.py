@@ -82,7 +82,10 @@ def _of_seed(paths: Sequence[Path], folds: np.ndarray, count: int, trial: Trial)
 
 def _scores(target: Target, predictions: Tensor, labels: Tensor, rows: np.ndarray) -> Scores:
     kept = torch.from_numpy(rows)
-    return target.scores(predictions[kept], labels[kept])
+    try:
+        return target.scores(predictions[kept], labels[kept])
+    except UserError as error:
+        raise UserError(f"params.yaml: evaluate.folds: of a fold of the test images, {error}; lower it") from error
 
 
 def chosen(on_fold: Sequence[Sequence[Scores]], elsewhere: Sequence[Sequence[Scores]], metric: Metric) -> list[Scores]:

@@ -8,6 +8,7 @@ from test_evaluate_predict import half_inked, saved_target, trial
 
 from stages.common.errors import UserError
 from stages.common.recipes import compared_recipes
+from stages.common.spec import IGNORE
 from stages.evaluate.cards import summary
 from stages.evaluate.folds import chosen, find_checkpoints, fold_metrics, folds_of, score_folds
 from stages.evaluate.html import render
@@ -65,6 +66,14 @@ def test_checkpoints_are_chosen_on_a_fold_and_scored_elsewhere(tmp_path):
     assert written["std"] == pytest.approx(np.std([0.25, 0.25, 1, 1], ddof=1))
     assert [len(row) for row in written["seeds"]] == [2, 2]
     json.dumps(metrics)
+
+
+def test_a_fold_without_anything_to_score_is_said(tmp_path):
+    saved_target(tmp_path / "real/checkpoints/seed-0-step-000010.safetensors", 0)
+    given = folded()
+    given.test.masks[2:] = IGNORE
+    with pytest.raises(UserError, match=r"^params\.yaml: evaluate\.folds: of a fold of the test images, .*; lower it$"):
+        score_folds(tmp_path, [scored("real", [0.5])], given, 2)
 
 
 def test_without_checkpoints_it_says_what_to_do(tmp_path):
