@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from stages.annotate.answers import ORACLE, Annotations, read_answers
@@ -31,6 +32,7 @@ from stages.pretrain.generator import Generator
 GAN, ENCODER = Path("models/pretrain"), Path("models/invert/encoder.safetensors")
 ENSEMBLE, DIGITS = Path("models/label/gan/ensemble.safetensors"), Path("data/prepare/oracle")
 EXPORT, ANNOTATED, REPORTS = Path("data/annotate/export"), Path("data/annotate/annotated"), Path("reports/annotate")
+PICTURE = "selected.png"
 NEXT = (
     f"annotate: nothing is annotated yet; copy {EXPORT} to a folder of yours, annotate its images, put what the tool "
     "exports beside its latents.safetensors, and name that file in annotate.answers"
@@ -49,27 +51,34 @@ def main(params: AnnotateParams, shared: SharedParams, track: Tracker) -> None:
     origin = Origin(file_digest(GAN / "generator.safetensors"), file_digest(ENCODER) if params.reencode else "")
     metrics: dict[str, float] = {}
     with publish(EXPORT) as export, publish(ANNOTATED) as out, publish(REPORTS / "pictures") as pictures:
-        start = guess(labeler, chosen.ws, params.batch)
-        write_export(export, chosen.names, chosen.images, chosen.ws, origin, spec, start)
+        guessed = guess(labeler, chosen.ws, params.batch)
+        write_export(export, chosen.names, chosen.images, chosen.ws, origin, spec, guessed)
         annotations = None
         if params.answers is not None:
             latents = read_latents(latents_beside(params.answers, export))
             annotations = read_answers(params.answers, latents, origin, spec, generator, params.batch)
         elif by_oracle:
             annotations, metrics = asked_oracle(chosen, kind, params, shared.seed, device)
-        else:
-            print(NEXT, flush=True)
         write_annotated(out, annotations, kind, origin)
-        if annotations is not None:
-            start = guess(labeler, annotations.ws, params.batch)
         metrics |= figures(len(candidates), len(chosen), annotations)
-        if annotations is not None and start is not None:
-            metrics |= guess_quality(kind, start, annotations.labels, len(spec.classes))
-        shown = (chosen.images, None) if annotations is None else (annotations.images, annotations.labels)
-        draw_selected(pictures / "selected.png", shown[0], kind, shown[1], start, len(spec.classes))
+        if annotations is None:
+            print(NEXT, flush=True)
+            draw_selected(pictures / PICTURE, chosen.images, kind, None, guessed, len(spec.classes))
+        else:
+            metrics |= compared(annotations, guess(labeler, annotations.ws, params.batch), kind, spec, pictures)
     write_atomically(REPORTS / "metrics.json", json.dumps(metrics, indent=1).encode())
     track.metrics(metrics)
-    track.artifact(REPORTS / "pictures" / "selected.png", "pictures")
+    track.artifact(REPORTS / "pictures" / PICTURE, "pictures")
+
+
+def compared(
+    annotations: Annotations, guessed: np.ndarray | None, kind: str, spec: DatasetSpec, folder: Path
+) -> dict[str, float]:
+    """A picture of the annotations beside what the label generator of `gan` guesses, and how near the guesses are; none
+    without a label generator."""
+    classes = len(spec.classes)
+    draw_selected(folder / PICTURE, annotations.images, kind, annotations.labels, guessed, classes)
+    return {} if guessed is None else guess_quality(kind, guessed, annotations.labels, classes)
 
 
 def refuse_in_vain(kind: str, params: AnnotateParams, by_oracle: bool) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from stages.annotate.export import kind_of, point_names
+from stages.annotate.export import kind_of
 from stages.annotate.latents import Latents, Origin, check_origin, images_of
 from stages.common.errors import UserError
 from stages.common.exchange import read, read_points
+from stages.common.exchange.points import numbered
 from stages.common.spec import DatasetSpec
 from stages.pretrain.generator import Generator
 
@@ -44,7 +45,7 @@ def read_answers(
     if kind_of(spec) == "mask":
         found = read(path, spec.size, spec.classes, latents.by_name)
     else:
-        found = read_points(path, spec.size, point_names(spec), latents.by_name)
+        found = read_points(path, spec.size, numbered(spec.keypoints), latents.by_name)
     if len(found) < LEAST:
         raise UserError(
             f"{path}: {len(found) or 'none'} of the {len(latents.by_name)} images is annotated; submit annotations of "

@@ -8,6 +8,7 @@ from torch import Tensor
 from stages.annotate.latents import LATENTS, Origin
 from stages.common.errors import UserError
 from stages.common.exchange import FORMATS, POINT_FORMATS, Annotated, Pointed, write_images
+from stages.common.exchange.points import numbered
 from stages.common.spec import DatasetSpec
 from stages.common.weights import save_weights
 
@@ -15,7 +16,7 @@ from stages.common.weights import save_weights
 def kind_of(spec: DatasetSpec) -> str:
     """The labels that are annotated, as `Sample` calls them: mask, keypoints or depth.
 
-    Raises UserError for data whose labels no label generator learns.
+    Raises UserError for data with other labels.
     """
     if spec.classes and spec.labels == "masks":
         return "mask"
@@ -24,14 +25,9 @@ def kind_of(spec: DatasetSpec) -> str:
     if spec.depth and not spec.classes:
         return "depth"
     raise UserError(
-        "annotate: a label generator learns masks, keypoints or depth, and this data has none of them; take recipes "
+        "annotate: what is annotated are masks, keypoints or depth, and this data has none of them; take recipes "
         "without annotated"
     )
-
-
-def point_names(spec: DatasetSpec) -> list[str]:
-    """What the keypoints are called in the tools: `point 1` and so on."""
-    return [f"point {number}" for number in range(1, spec.keypoints + 1)]
 
 
 def write_export(
@@ -58,4 +54,4 @@ def write_export(
     elif kind == "keypoints":
         points = [Pointed(name, spec.size, found) for name, found in zip(names, start, strict=True)]
         for name, pointed in POINT_FORMATS.items():
-            pointed.write(folder / name, points, point_names(spec))
+            pointed.write(folder / name, points, numbered(spec.keypoints))

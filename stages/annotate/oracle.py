@@ -1,7 +1,8 @@
 """An oracle in place of a person, for digits: a classifier says which digit an image shows, the rules of `prepare` make
 the labels of its ink.
 
-It is trained on digits that are in no other set, and is named an oracle wherever its annotations are used.
+It is trained on digits that are in no other labelled set but `full`, and is named an oracle wherever its annotations
+are used.
 """
 
 import itertools

@@ -9,15 +9,14 @@ import pandas as pd
 
 from stages.annotate.answers import ORACLE, Annotations
 from stages.annotate.latents import Origin
-from stages.common.pictures import enlarged, grid, save_png, with_labels
+from stages.common.pictures import enlarged, grid, save_png
 from stages.common.samples import Sample, write_set
 from stages.common.weights import save_weights
 from stages.invert.storage import LATENTS
 from stages.label.quality import pooled_iou
-from stages.label.results import depth_summary, keypoint_summary
+from stages.label.results import SIDE, depth_summary, keypoint_summary, with_head_labels
 
-COLUMNS, TILE = 10, 64
-KINDS = ("mask", "keypoints", "depth")
+COLUMNS = 10
 
 
 def write_annotated(folder: Path, annotations: Annotations | None, kind: str, origin: Origin) -> pd.DataFrame:
@@ -49,12 +48,8 @@ def draw_selected(
     path: Path, images: np.ndarray, kind: str, labels: np.ndarray | None, guess: np.ndarray | None, classes: int
 ) -> Path:
     """Rows of ten images; under each row the same with their labels, then with the guess, where there are any."""
-    rows = [enlarged(images, TILE)]
-    for values in (labels, guess):
-        if values is not None:
-            shown = {name: values if name == kind else None for name in KINDS}
-            masks, keypoints = shown["mask"], shown["keypoints"]
-            rows.append(with_labels(images, masks, keypoints, None, classes, TILE, depth=shown["depth"]))
+    labelled = [with_head_labels(images, values, kind, classes) for values in (labels, guess) if values is not None]
+    rows = [enlarged(images, SIDE), *labelled]
     columns = min(COLUMNS, len(images))
     blank = np.full_like(rows[0][:1], 255)
     lines = []

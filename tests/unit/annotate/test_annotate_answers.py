@@ -26,6 +26,7 @@ from stages.annotate.export import kind_of
 from stages.annotate.naming import image_name
 from stages.common.errors import UserError
 from stages.common.exchange import FORMATS, POINT_FORMATS, Annotated, Pointed
+from stages.common.exchange.points import numbered
 from stages.common.samples import read_index, read_set
 from stages.common.weights import load_weights, save_weights
 from stages.invert.storage import read_inverted
@@ -128,8 +129,7 @@ def test_keypoints_come_back_too(tmp_path, monkeypatch):
     assert {path.name for path in EXPORT.iterdir()} == {"images", "latents.safetensors", *POINT_FORMATS}
     shutil.copytree(EXPORT, MINE)
     table = np.array([[number, 2 * number, 2] for number in range(5)], np.float32)
-    names = [f"point {number}" for number in range(1, 6)]
-    POINT_FORMATS["cvat"].write(MINE / "done", [Pointed(name, SIZE, table) for name in exported()], names)
+    POINT_FORMATS["cvat"].write(MINE / "done", [Pointed(name, SIZE, table) for name in exported()], numbered(5))
     annotate(answers=MINE / "done" / "annotations.xml")
     found = read_set(ANNOTATED)
     np.testing.assert_allclose(found.require_keypoints(), np.stack([table] * 4), atol=0.01)
