@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from stages.common.cli import exits, run_command
-from stages.common.encoding import encode_png, open_picture
+from stages.common.encoding import encode_png
 from stages.common.errors import UserError
 from stages.common.exchange import POINT_FORMATS, Pointed, read, read_points, write_images
 from stages.common.exchange.coco_points import KEYPOINTS
@@ -20,7 +20,7 @@ from stages.common.exchange.points import numbered
 from stages.common.paths import publish, write_atomically
 from stages.common.spec import DatasetSpec, read_spec
 from stages.label.images import refuse_taken
-from stages.prepare.reading import image_files
+from stages.prepare.reading import image_files, read_image
 from stages.prepare.sources.keypoint_json import NAME
 
 AnnotationsArgument = Annotated[Path, typer.Argument(help="What the tool exported: a file, a folder or a .zip.")]
@@ -42,26 +42,22 @@ def take_in(annotations: Path, images: Path, into: Path) -> int:
             f"{annotations}: none of the {len(files)} images of {images} is annotated; annotate one at least"
         )
     with publish(into) as folder:
-        write_images(folder, {name: picture(files[name]) for name in found})
+        write_images(folder, {name: read_image(files[name], spec, any_size=False) for name in found})
         write_labels(folder, found, spec)
     return len(found)
 
 
 def corrected_labels(annotations: Path, spec: DatasetSpec, names: Collection[str]) -> Mapping[str, np.ndarray]:
-    """Masks (H, W), or keypoints (K, 3), by image name, of the annotated images. Raises UserError for other labels."""
+    """Masks (H, W), or keypoints (K, 3) of which one at least is known, by image name, of the annotated images.
+
+    Raises UserError for other labels.
+    """
     if spec.labels == "masks" and spec.classes:
         return read(annotations, spec.size, spec.classes, names)
     if spec.keypoints:
-        return read_points(annotations, spec.size, numbered(spec.keypoints), names)
+        tables = read_points(annotations, spec.size, numbered(spec.keypoints), names)
+        return {name: table for name, table in tables.items() if table[:, 2].any()}
     raise UserError("data/prepare has neither masks nor keypoints as labels, and annotations of others cannot be read")
-
-
-def picture(file: Path) -> np.ndarray:
-    """(H, W) or (H, W, C) pixels of a file. Raises UserError when it is no image."""
-    try:
-        return np.asarray(open_picture(file))
-    except ValueError as error:
-        raise UserError(f"{file}: not a readable image ({error}); replace it") from error
 
 
 def write_labels(folder: Path, found: Mapping[str, np.ndarray], spec: DatasetSpec) -> None:

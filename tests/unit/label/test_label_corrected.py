@@ -1,5 +1,6 @@
 """Corrected annotations come back as a folder that `prepare` reads."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,34 @@ def test_keypoints_come_back_as_the_file_that_prepare_reads() -> None:
     found = read_keypoints(Path("mine/keypoints.json"), 2)["b.png"]
     assert found.points is not None
     assert found.points[:, :2].tolist() == [[1, 2], [5, 4]]
+
+
+@pytest.mark.usefixtures("project")
+def test_images_without_a_known_point_are_left_out() -> None:
+    write_spec(POINTED)
+    tables = (np.array([[1, 2, 2], [0, 0, 0]], np.float32), np.zeros((2, 3), np.float32))
+    items = [Pointed(name, SIZE, points) for name, points in zip("ab", tables, strict=True)]
+    POINT_FORMATS["label_studio"].write(Path("tool"), items, numbered(2))
+    tasks = json.loads(Path("tool/label_studio.json").read_text())
+    for task in tasks:  # as the tool exports what a person submitted
+        task["annotations"] = task.pop("predictions", []) or [{"result": []}]
+    Path("done.json").write_text(json.dumps(tasks))
+    assert take_in(Path("done.json"), Path("more"), Path("mine")) == 1
+    assert list(read_keypoints(Path("mine/keypoints.json"), 2)) == ["a.png"]
+
+
+@pytest.mark.usefixtures("project")
+def test_images_are_read_as_prepare_reads_them() -> None:
+    upright = np.random.default_rng(5).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    turned, note = Image.fromarray(np.rot90(upright).copy()), Image.Exif()
+    note[0x0112] = 6  # to be turned right by 90 degrees
+    turned.save("more/a.png", exif=note)
+    palette = Image.fromarray(upright).quantize(8)
+    palette.save("more/b.png")
+    FORMATS["coco"].write(Path("tool"), [Annotated(name, SIZE, mask(1)) for name in "ab"], CLASSES)
+    take_in(Path("tool"), Path("more"), Path("mine"))
+    assert np.array_equal(np.asarray(Image.open("mine/images/a.png")), upright)
+    assert np.array_equal(np.asarray(Image.open("mine/images/b.png")), np.asarray(palette.convert("RGB")))
 
 
 @pytest.mark.usefixtures("project")
