@@ -49,7 +49,7 @@ def write_exports(folder: Path, files: Sequence[Path], found: Prelabels, of: Exp
     draw_overview(folder / OVERVIEW, found, of, white)
     table = pd.DataFrame(
         {
-            "file": [file.name for file in files],
+            "file": [f"{name}.png" for name in names],
             **({"class": [of.spec.classes[label] for label in found.labels]} if of.kind == "class_id" else {}),
             "score": found.score,
             "reconstruction_error": found.error,

@@ -21,7 +21,7 @@ OnStep = Callable[[int, dict[str, Tensor]], None]
 class Models:
     """What labels a real image: encoder, distance and params of the inversion, and the label generator.
 
-    median: reconstruction error of the labelled images that the label generator learned from, the measure of others.
+    median: reconstruction error of the labelled images and their moved views, the measure of others.
     """
 
     encoder: Encoder
@@ -36,8 +36,9 @@ class Prelabels:
     """N images and what was found.
 
     images, remade: (N, H, W, C) uint8, each image, and the reconstruction that was labelled in its place. labels: N, in
-    the form of the head's. uncertainty: (N, H, W) float16 >= 0. score: (N,), its mean over the most uncertain tenth of
-    the pixels. error: (N,), of the reconstruction. flagged: (N,) bool, the images that the GAN cannot draw.
+    the form of the head's. uncertainty: (N, H, W) float16 >= 0, of a class of the whole image the same everywhere.
+    score: (N,), its mean over the most uncertain tenth of the pixels. error: (N,), of the reconstruction. flagged: (N,)
+    bool, the images that the GAN cannot draw.
     """
 
     images: np.ndarray
@@ -88,7 +89,7 @@ def _prelabel(models: Models, images: Tensor, on_step: OnStep) -> dict[str, np.n
         remade, labels = models.labeler(ws)
         drawn.append(to_arrays(remade))
         values.append(labels.values.cpu().numpy())
-        maps.append(labels.uncertainty.half().cpu().numpy())
+        maps.append(labels.uncertainty.expand(-1, *remade.shape[2:]).half().cpu().numpy())
         scores.append(image_score(labels.uncertainty).cpu().numpy())
     found = {"remade": drawn, "labels": values, "uncertainty": maps, "score": scores}
     return {name: np.concatenate(part) for name, part in found.items()} | {

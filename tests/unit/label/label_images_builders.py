@@ -1,6 +1,7 @@
 """A project whose GAN, encoder and label generator are tiny, and images that its GAN drew."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from stages.invert.losses import Weights
 from stages.invert.params import EncoderParams, InvertParams
 from stages.invert.perceptual import DiscriminatorDistance
 from stages.label.ensemble import Ensemble
-from stages.label.heads import SegmentationHead
+from stages.label.heads import Head, head_for
 from stages.label.labelling import ensemble_config, load_label_generator
 from stages.label.params import LabelParams
 from stages.label.pixels import build_bank
@@ -53,10 +54,17 @@ def masks_of(images: Tensor) -> np.ndarray:
     return (images[:, 0] > -0.2).to(torch.uint8).add(images[:, 0] > 0.2).to(torch.uint8).numpy()
 
 
-def trained_ensemble(generator: Generator) -> Ensemble:
-    """Learns the masks of twelve drawn images."""
-    head, (ws, images) = SegmentationHead(len(CLASSES)), drawn(generator, 12, seed=1)
-    bank = build_bank(generator, ws, masks_of(images), head, np.arange(12), LABEL.pixels_per_image, 0.5, False, 0)
+def classes_of(images: Tensor) -> np.ndarray:
+    """Class 1 for the darker half of the images, class 2 for the others."""
+    brightness = images.mean(dim=(1, 2, 3))
+    return torch.where(brightness > brightness.median(), 2, 1).numpy()
+
+
+def trained_ensemble(generator: Generator, head: Head) -> Ensemble:
+    """Learns the labels of twelve drawn images."""
+    ws, images = drawn(generator, 12, seed=1)
+    labels = classes_of(images) if head.kind == "class_id" else masks_of(images)
+    bank = build_bank(generator, ws, labels, head, np.arange(12), LABEL.pixels_per_image, 0.5, False, 0)
     state = new_ensemble(bank, LABEL.members, head, LABEL, 0)
     for _ in train_ensemble(state, bank, [torch.arange(len(bank.labels))] * LABEL.members, head, LABEL, 0):
         pass
@@ -70,22 +78,24 @@ def trained_encoder(generator: Generator) -> Encoder:
     return encoder
 
 
-def make_project(root: Path) -> Path:
+def make_project(root: Path, labels: Literal["masks", "image"] = "masks") -> Path:
     """What `prepare`, `pretrain`, `invert` and `label` would have left for the command."""
+    spec = DatasetSpec(name="tiny", size=SIZE, channels=1, classes=CLASSES, labels=labels)
+    head = head_for(spec, sigma=1.0)
     torch.manual_seed(0)
     generator = build_generator(NETWORK, SIZE, 1).requires_grad_(False)
     config = {"network": NETWORK.model_dump(mode="json"), "size": list(SIZE), "channels": 1}
     save_network(root / "models/pretrain/generator.safetensors", generator, config)
     judge = build_discriminator(NETWORK, SIZE, 1)
     save_network(root / "models/pretrain/discriminator.safetensors", judge, config)
-    encoder, ensemble = trained_encoder(generator), trained_ensemble(generator)
+    encoder, ensemble = trained_encoder(generator), trained_ensemble(generator, head)
     for stage in ("invert", "label"):
         path = root / f"models/{stage}/encoder.safetensors"
         save_weights(path, encoder.state_dict(), PARAMS["invert"])
     features = ensemble.first.weight.shape[2]
-    config = ensemble_config(ensemble, SegmentationHead(len(CLASSES)), features, False)
+    config = ensemble_config(ensemble, head, features, False)
     save_weights(root / ENSEMBLE, ensemble.state_dict(), config)
-    write_spec(DatasetSpec(name="tiny", size=SIZE, channels=1, classes=CLASSES), root / "data/prepare/spec.json")
+    write_spec(spec, root / "data/prepare/spec.json")
     (root / "data/invert").mkdir(parents=True)
     rows = [{"key": str(i), "shard": "", "error": error} for i, error in enumerate(errors(generator, encoder, judge))]
     write_index(root / "data/invert", rows)

@@ -34,7 +34,7 @@ def spec(**labels) -> DatasetSpec:
 def test_flagged_images_come_first_then_those_of_the_highest_score(tmp_path):
     labels = np.zeros((COUNT, *SIZE), np.uint8)
     table = write_exports(tmp_path, FILES, found(labels), Exported(spec(classes=("no", "yes")), "mask", 0.001))
-    assert table["file"].tolist() == ["c.jpg", "b.jpg", "d.jpg", "a.jpg"]
+    assert table["file"].tolist() == ["c.png", "b.png", "d.png", "a.png"]
     assert pd.read_csv(tmp_path / "labels.csv").equals(table)
 
 

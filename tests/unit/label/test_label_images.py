@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import typer
 import yaml
 from label_images_builders import (
@@ -112,6 +113,21 @@ def test_images_and_masks_fit_the_layout_of_a_folder_of_labelled_images(made):
 def test_the_overview_shows_four_rows_of_all_images(made):
     with Image.open(made[0] / "photos-labelled/overview.png") as picture:
         assert picture.size == (1 + 65 * (COUNT + 1), 1 + 65 * 4)
+
+
+def test_classes_of_whole_images_are_a_column_of_the_table(tmp_path, monkeypatch):
+    root = make_project(tmp_path, labels="image")
+    generator = load_generator(root / "models/pretrain/generator.safetensors")
+    images = drawn(generator, 100, seed=2)[1]
+    order = images.mean(dim=(1, 2, 3)).argsort()
+    save_images(root / "photos", images[torch.cat([order[:2], order[-2:]])])
+    monkeypatch.chdir(root)
+    label_images(Path("photos"), None, ENSEMBLE)
+    table = table_of(root / "photos-labelled").sort_values("file")
+    assert table["file"].tolist() == [f"photo-{number}.png" for number in range(4)]
+    assert table["class"].tolist() == ["grey", "grey", "bright", "bright"]
+    for shown in ("overview.png", "uncertainty/photo-0.png"):
+        assert Image.open(root / "photos-labelled" / shown).size >= SIZE
 
 
 def test_batches_and_their_sizes_do_not_matter(made, project):
