@@ -13,7 +13,7 @@ from stages.common.heatmaps import decode, encode
 from stages.common.pictures import mark_points
 from stages.common.samples import SampleSet
 from stages.common.spec import DatasetSpec
-from stages.common.warp import warp_keypoints
+from stages.common.warp import in_frame, warp_keypoints
 from stages.train.params import TrainParams
 from stages.train.targets.base import Metric, Target
 
@@ -40,8 +40,11 @@ class KeypointTarget(Target):
         self.metric = replace(self.metric, title=title)  # type: ignore[misc]
 
     def labels(self, samples: SampleSet) -> Tensor:
-        """The keypoints. Raises UserError when there are none or not as many as the dataset has, for a place that is no
-        number, and where images are mirrored but nobody knows which keypoints trade places."""
+        """The keypoints, those outside of the image as unknown.
+
+        Raises UserError when there are none or not as many as the dataset has, for a place that is no number, and where
+        images are mirrored but nobody knows which keypoints trade places.
+        """
         keypoints = torch.from_numpy(samples.require_keypoints()).float()
         if keypoints.shape[1] != self.spec.keypoints:
             raise UserError(
@@ -56,7 +59,8 @@ class KeypointTarget(Target):
         known = keypoints[:, :, 2:] > 0
         if not keypoints[known.expand_as(keypoints)].isfinite().all():
             raise UserError("a known keypoint has a place that is no number; correct it or set its visibility to 0")
-        return torch.where(known, keypoints, 0.0)
+        # No heat map reaches a point outside of the image, in training it counts as unknown, and so it does here.
+        return torch.where(known & in_frame(keypoints[:, :, :2], self.spec.size)[:, :, None], keypoints, 0.0)
 
     def warp(self, labels: Tensor, maps: Tensor) -> Tensor:
         """Keypoints moved with their images; those that leave the image become unknown.

@@ -192,6 +192,12 @@ def test_labels_keep_known_keypoints_and_clear_unknown_ones() -> None:
     assert labels.tolist() == [[[1.0, 2.0, 2.0], [0.0, 0.0, 0.0]]]
 
 
+def test_keypoints_outside_of_the_image_are_unknown() -> None:
+    width = target().spec.size[1]
+    given = np.array([[[width - 0.6, 2, 1], [width - 0.4, 2, 1]]], np.float32)
+    assert target().labels(sample_set(given))[0, :, 2].tolist() == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("keypoints", "sentence"),
     [
