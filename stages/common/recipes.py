@@ -1,5 +1,6 @@
 """The names of the recipes: ways to make a training set. `X+real` joins one with the labelled real images."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -28,15 +29,16 @@ RECIPES: tuple[str, ...] = get_args(Recipe)
 JOIN = "+real"
 # Whose samples a GAN draws and a label generator labels.
 DRAWN: tuple[str, ...] = ("gan", "annotated")
+BASELINES: tuple[str, ...] = ("transfer", "mean_teacher")  # for masks, keypoints and depth
 UPPER_BOUND = "full"  # has more labels than the others, so it is no rival of theirs
 CHECKPOINTS = "checkpoints"  # folder of the weights beside those that a recipe's training chose
 POOL = "unlabeled"  # folder of the unlabelled images inside the set of a recipe that learns from them too
 
 
-def check_recipe(recipe: str) -> None:
-    """Raises UserError for a name that no recipe has."""
-    if recipe not in RECIPES:
-        raise UserError(f"--recipe: no recipe {recipe}; known here: {', '.join(RECIPES)}")
+def check_recipe(recipe: str, known: Iterable[str] = RECIPES) -> None:
+    """Raises UserError for a name that none of the `known` recipes has."""
+    if recipe not in known:
+        raise UserError(f"--recipe: no recipe {recipe}; known here: {', '.join(known)}")
 
 
 class ComparedRecipes(Params):

@@ -2,7 +2,7 @@
 and lay out cut-outs and backgrounds for compositing.
 
 Sets never share a group or a copy of an image, except that labelled images may also be among the unlabelled ones, and
-backgrounds among both; `full` holds labelled images beside those of `labeled`.
+backgrounds among both; `full` holds labelled images beside those of `labeled`, also of their groups.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
-from stages.prepare.learnt import check_annotator, check_gan_labels, learnt_spec
+from stages.prepare.learnt import check_annotator, check_baselines, check_gan_labels, learnt_spec
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import duplicates_table, metrics_of, print_copies, print_counts, with_backgrounds
 from stages.prepare.scan import refuse_constant
@@ -49,6 +49,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     simulated = simulated_source(params, source, shared.seed, labeled)
     spec = learnt_spec(simulated.spec, params.learn)
     check_gan_labels(spec, recipes)
+    check_baselines(spec, recipes)
     check_annotator(spec, recipes, params.oracle_images)
     drawn = look_through(simulated, quarantine)
     refuse_constant(drawn)

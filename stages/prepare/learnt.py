@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from stages.common.errors import UserError
-from stages.common.recipes import DRAWN
+from stages.common.recipes import BASELINES, DRAWN
 from stages.common.spec import DatasetSpec
 from stages.prepare.records import Pixels
 
@@ -39,14 +39,26 @@ def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
 
 
 def check_gan_labels(spec: DatasetSpec, recipes: Iterable[str]) -> None:
-    """Raises UserError when a recipe has a GAN's images labelled, and the labels are boxes.
+    """Raises UserError when a recipe has a GAN's images labelled, and the labels are boxes or a gaze.
 
     Said before the GAN is trained, which takes the longest.
     """
     named = [recipe for recipe in recipes if recipe.split("+")[0] in DRAWN]
-    if named and spec.labels == "boxes":
+    lacking = "a gaze" if spec.gaze else "boxes" if spec.labels == "boxes" else None
+    if named and lacking:
         raise UserError(
-            f"evaluate.recipes: {', '.join(named)} cannot give boxes, which {spec.name} has as labels; take them out"
+            f"evaluate.recipes: {', '.join(named)} cannot give {lacking}, which {spec.name} has as labels; take them "
+            "out"
+        )
+
+
+def check_baselines(spec: DatasetSpec, recipes: Iterable[str]) -> None:
+    """Raises UserError when a baseline of the articles is compared, and the labels are not of the kinds it is for."""
+    named = [recipe for recipe in recipes if recipe in BASELINES]
+    if named and (spec.gaze or spec.labels != "masks"):
+        raise UserError(
+            f"evaluate.recipes: {', '.join(named)} learn masks, keypoints or depth, which {spec.name} does not have "
+            "as labels; take them out"
         )
 
 

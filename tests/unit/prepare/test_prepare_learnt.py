@@ -1,12 +1,14 @@
 """Which labels go on, and the rules that make those of digits."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
 from stages.prepare.ink import ink_depth, ink_keypoints
-from stages.prepare.learnt import check_annotator, check_gan_labels, learnt_pixels, learnt_spec
+from stages.prepare.learnt import check_annotator, check_baselines, check_gan_labels, learnt_pixels, learnt_spec
 from stages.prepare.sources.digits import read_digit
 
 EVERYTHING = DatasetSpec(
@@ -75,6 +77,22 @@ def test_recipes_of_a_gan_are_refused_for_boxes() -> None:
         check_gan_labels(boxes, ("real", "gan", "gan+real"))
     check_gan_labels(boxes, ("real", "composite"))
     check_gan_labels(EVERYTHING, ("real", "gan"))
+
+
+def test_recipes_of_a_gan_are_refused_for_a_gaze() -> None:
+    gaze = EVERYTHING.model_copy(update={"gaze": True})
+    with pytest.raises(UserError, match=r"gan cannot give a gaze, which all has as labels; take them out$"):
+        check_gan_labels(gaze, ("simulated", "gan"))
+    check_gan_labels(gaze, ("simulated", "refined"))
+
+
+@pytest.mark.parametrize("labels", [{"labels": "boxes"}, {"labels": "image"}, {"gaze": True}])
+def test_baselines_for_masks_points_and_depth_are_refused_for_other_labels(labels: dict[str, Any]) -> None:
+    spec = EVERYTHING.model_copy(update=labels)
+    with pytest.raises(UserError, match=r"transfer, mean_teacher learn masks, keypoints or depth, which all does not"):
+        check_baselines(spec, ("real", "transfer", "mean_teacher"))
+    check_baselines(spec, ("real", "full"))
+    check_baselines(EVERYTHING, ("transfer",))
 
 
 def test_depth_that_nobody_can_annotate_is_refused_before_a_gan_is_trained():
