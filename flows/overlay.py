@@ -15,7 +15,15 @@ from stages.common.params import SharedParams, read_yaml
 from stages.common.tracking import flatten
 
 Change = tuple[str, Any, Any]
-PATHS = ("prepare.path", "prepare.simulator_path", "prepare.backgrounds.path", "pretrain.weights", "annotate.answers")
+PATHS = (
+    "prepare.path",
+    "prepare.simulator_path",
+    "prepare.backgrounds.path",
+    "pretrain.weights",
+    "pretrain.measure.inception_weights",
+    "invert.backbone_weights",
+    "annotate.answers",
+)
 
 
 def preset_path(folder: Path, name: str, kind: str = "preset") -> Path:

@@ -152,11 +152,13 @@ def test_a_relative_image_folder_stays_the_same_folder_in_a_copy(project, tmp_pa
 def test_every_path_of_images_and_weights_stays_the_same_in_a_copy(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images = {"path": "a", "simulator_path": None, "backgrounds": {"path": "b", "count": 3}}
-    whole = {"prepare": images, "pretrain": {"weights": "c.pt", "images": 5}, "seed": 1}
+    gan = {"weights": "c.pt", "images": 5, "measure": {"inception_weights": "d.pth"}}
+    whole = {"prepare": images, "pretrain": gan, "invert": {"backbone_weights": "e.pth"}, "seed": 1}
     assert with_absolute_path(whole, {"seed": 2}) == {
         "seed": 2,
         "prepare": {"path": str(tmp_path / "a"), "backgrounds": {"path": str(tmp_path / "b")}},
-        "pretrain": {"weights": str(tmp_path / "c.pt")},
+        "pretrain": {"weights": str(tmp_path / "c.pt"), "measure": {"inception_weights": str(tmp_path / "d.pth")}},
+        "invert": {"backbone_weights": str(tmp_path / "e.pth")},
     }
     assert with_absolute_path({"prepare": None}, {}) == {}
 
