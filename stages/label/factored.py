@@ -147,12 +147,3 @@ def _upper_layers(folded: FoldedEnsemble, hidden: Tensor, width: int) -> Tensor:
         x = torch.addmm(folded.second_bias[i], per_member[:, i], folded.second[i]).relu_()
         logits.append(torch.addmm(folded.last_bias[i], x, folded.last[i]))
     return torch.stack(logits).view(folded.members, -1, width, folded.outputs)
-
-
-@torch.no_grad()
-def factored_logits(ensemble: Ensemble, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
-    """Logits (members, N, H, W, outputs) of a batch of maps (N, C_i, h_i, w_i), as `plain_logits` gives them."""
-    folded = fold(ensemble)
-    images = range(len(maps[0]))
-    per_image = [torch.cat([part for _, part in factored_bands(folded, [m[i] for m in maps], size)], 1) for i in images]
-    return torch.stack(per_image, dim=1)

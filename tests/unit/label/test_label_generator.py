@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from stages.label.ensemble import Ensemble
-from stages.label.factored import factored_bands, factored_logits, fold, resize_matrix
+from stages.label.factored import factored_bands, fold, resize_matrix
 from stages.label.features import label_features
 from stages.label.heads import SegmentationHead
 from stages.label.labelling import select_members
@@ -36,6 +36,14 @@ def ensemble():
 def some_maps(sizes=((4, 4), (4, 4), (8, 8), (8, 8), (16, 16)), channels=(4, 4, 2, 2, 2)):
     torch.manual_seed(1)
     return [torch.randn(2, c, *s) for c, s in zip(channels, sizes, strict=True)]
+
+
+@torch.no_grad()
+def factored_logits(ensemble, maps, size):
+    """Logits (members, N, H, W, outputs) of a batch, put together of their bands, as `plain_logits` gives them."""
+    folded, images = fold(ensemble), range(len(maps[0]))
+    per_image = [torch.cat([part for _, part in factored_bands(folded, [m[i] for m in maps], size)], 1) for i in images]
+    return torch.stack(per_image, dim=1)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (20, 20)])
