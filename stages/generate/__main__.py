@@ -1,4 +1,4 @@
-"""Make the labelled dataset of a recipe: real, gan, annotated, simulated, refined, composite, full, or a join."""
+"""Make the labelled dataset of a recipe, as `evaluate.recipes` names them: real, gan, gan+real and so on."""
 
 import json
 from pathlib import Path

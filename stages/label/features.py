@@ -20,8 +20,9 @@ def label_features(generator: Generator, ws: Tensor, context: bool, whole: bool 
     """Images of ws (N, num_ws, w_dim), and the maps that the ensemble reads: the generator's, then the image itself.
 
     The image holds the exact value of a pixel, which the skip connections spread over the maps of all resolutions.
-    With `context` the mean of every map is a further map of one pixel, so that a pixel's vector tells of the whole
-    image: a class that only the whole shape decides is out of reach of the features at one place.
+    With `context` the mean of every map but the first, a constant, is a further map of one pixel, so that a pixel's
+    vector tells of the whole image: a class that only the whole shape decides is out of reach of the features at one
+    place.
     With `whole` there is nothing but these means: one vector an image, for what is said of the image as a whole.
     """
     images, maps = generator.synthesis.features(ws)

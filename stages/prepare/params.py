@@ -102,7 +102,8 @@ class EyeParams(Params):
 class PrepareParams(Params):
     """Where the images come from, and how many go into which set. All counts are images.
 
-    A count is met exactly or the stage stops; a `test/` or `val/` that the source brings itself is taken whole instead.
+    A count is met exactly or the stage stops; a `test/` or `val/` that the source brings itself is taken
+    whole instead, but for images of `val/` that share a group with one of the test or copy it.
     """
 
     source: SourceName = "digits"
@@ -139,7 +140,8 @@ class PrepareParams(Params):
     """Images without labels for the generator; null takes all that are left."""
     oracle: int = Field(0, ge=0)
     """Of the sources `digits` and `mnist`: labelled images for the oracle that stands in for a person in `annotate`.
-    They may be among the unlabelled ones, whose labels nobody sees, but in no other set. Other sources have none."""
+    They may be among the unlabelled ones, whose labels nobody sees, and among those of `full`, but in
+    no other set. Other sources have none."""
     resize: tuple[Side, Side] | None = None
     """[height, width] in pixels that every image gets (Lanczos; masks by nearest pixel); null keeps the size."""
     group_pattern: str | None = None

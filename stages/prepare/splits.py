@@ -54,11 +54,12 @@ def require_images_for_classes(labeled: int | None, classes: int) -> None:
 def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.ndarray]:
     """Row numbers of each set, in the order of choice.
 
-    A set that the source brings itself is taken whole, else split off the labelled one. What is in a higher
-    set (test, then val, then labeled, then oracle and full) keeps its group and its copies out of the lower ones;
-    unlabelled images may be among those of labeled, oracle and full, for the generator sees no label, and an image of
-    the oracle may be in full. Each order is drawn without regard to the counts, so that the choice of 10 images is the
-    head of the choice of 20. Raises UserError when the images or their classes do not suffice.
+    A test or val that the source brings itself is taken whole, but for what is barred, else split off the labelled set.
+    What is in a higher set (test, then val, then labeled, then oracle and full) keeps its group and its copies out of
+    the lower ones; unlabelled images may be among those of labeled, oracle and full, for the generator sees no label,
+    an image of the oracle may be in full, and full shares groups with labeled. Each order is drawn without regard to
+    the counts, so that the choice of 10 images is the head of the choice of 20. Raises UserError when the images or
+    their classes do not suffice.
     """
     wanted = {"test": params.test, "val": params.val}
     own = [name for name in wanted if name in pile.pools]

@@ -46,7 +46,7 @@ class Target(ABC):
     name: ClassVar[str]
     """What `train.target` of params.yaml calls it."""
     task: ClassVar[str]
-    """What kind of labels it learns: `segmentation`, `gaze`, `keypoints`, `classification`, `detection`."""
+    """What kind of labels it learns: `segmentation`, `gaze`, `keypoints`, `depth`, `classification`, `detection`."""
     loss_while_frozen: ClassVar[bool] = True
     """Whether `loss_terms` takes what the network gives in evaluation mode; compositing learns from such losses."""
     metric: ClassVar[Metric]
