@@ -85,7 +85,14 @@ def test_earlier_results_can_be_brought_back_from_the_cache(stage):
 def test_params_of_dvc_are_sections_that_exist(stage):
     listed = body(stage)["params"]
     assert stage in listed
-    assert set(listed) <= {"seed", *STAGES}
+    assert {name.split(".")[0] for name in listed} <= {"seed", *STAGES}
+
+
+def test_single_params_of_dvc_are_in_params_yaml():
+    params = read_yaml(ROOT / "params.yaml")
+    for stage in STAGES:
+        for section, dot, key in (name.partition(".") for name in body(stage)["params"]):
+            assert not dot or key in params[section], f"{stage}: {section}.{key}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
