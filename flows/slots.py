@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from flows.graph import family
 
-HEAVY_STAGES = frozenset({"pretrain", "invert", "label", "annotate", "generate", "train"})
+HEAVY_STAGES = frozenset({"pretrain", "invert", "label", "annotate", "refine", "compose", "generate", "train"})
 CORES_PER_SLOT = 8
 POLL_S = 0.5
 
