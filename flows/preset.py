@@ -54,7 +54,7 @@ def use(name: str, settings: list[dict[str, Any]], into: Path | None) -> None:
     check_overlay(PARAMS, overlay, source)
     for values in settings:
         overlay = merged(overlay, values)
-        check_overlay(PARAMS, overlay, Path("--set"))
+    check_overlay(PARAMS, overlay, Path("--set"))
     if into is None:
         _show_changes(apply_overlay(PARAMS, overlay))
         return

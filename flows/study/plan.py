@@ -49,7 +49,7 @@ def planned(study: Study, source: Path, settings: Iterable[Mapping[str, Any]] = 
             if key in own:
                 raise UserError(f"--set {key}: {source} gives each run its own value; change it there")
         base = merged(base, values)
-        check_overlay(PARAMS, base, Path("--set"))
+    check_overlay(PARAMS, base, Path("--set"))
     for name, row in study.rows.items():
         check_overlay(PARAMS, merged(base, row.set), source, f"rows.{name}.set")
     along = study.axis.values if study.axis else (None,)

@@ -178,3 +178,13 @@ def test_every_section_that_one_smoke_preset_makes_tiny_is_tiny_in_the_other():
     assert set(smoke) <= set(folder)
     assert all(folder["compose"][key] == value for key, value in smoke["compose"].items())
     assert folder["compose"]["context"]["steps"] == 10
+
+
+def test_settings_are_checked_together_in_whatever_order(project):
+    settings = ("invert.perceptual=lpips_vgg", "invert.backbone_weights=vgg.pth")
+    for order in (settings, settings[::-1]):
+        done = preset(project, "smoke", *[word for text in order for word in ("--set", text)])
+        assert done.returncode == 0, done.stderr
+    alone = preset(project, "smoke", "--set", settings[0], "--set", "invert.backbone_weights=null")
+    assert alone.returncode == 2
+    assert "invert.backbone_weights" in alone.stderr
