@@ -17,6 +17,7 @@ from stages.common.errors import UserError
 from stages.common.exchange import POINT_FORMATS, Pointed, read, read_points, write_images
 from stages.common.exchange.coco_points import KEYPOINTS
 from stages.common.exchange.points import numbered
+from stages.common.exchange.voc_masks import MASKS
 from stages.common.paths import publish, write_atomically
 from stages.common.spec import DatasetSpec, read_spec
 from stages.label.images import refuse_taken
@@ -35,6 +36,7 @@ def take_in(annotations: Path, images: Path, into: Path) -> int:
     when none of the images is annotated, and when there is something at `into` already.
     """
     refuse_taken(into)
+    refuse_two_answers(annotations)
     spec, files = read_spec(), {file.stem: file for file in image_files(images)}
     found = corrected_labels(annotations, spec, files)
     if not found:
@@ -45,6 +47,17 @@ def take_in(annotations: Path, images: Path, into: Path) -> int:
         write_images(folder, {name: read_image(files[name], spec, any_size=False) for name in found})
         write_labels(folder, found, spec)
     return len(found)
+
+
+def refuse_two_answers(annotations: Path) -> None:
+    """Raises UserError for a folder of masks that has another annotation file too, as `--images` writes it: nobody can
+    tell which of them a person corrected."""
+    files = [file for kind in ("*.xml", "*.json") for file in sorted(annotations.glob(kind))]
+    if (annotations / MASKS).is_dir() and files:
+        raise UserError(
+            f"{annotations}: holds {MASKS}/ and {files[0].name}, and one of them is not corrected; name the corrected "
+            "one, or a folder with it alone"
+        )
 
 
 def corrected_labels(annotations: Path, spec: DatasetSpec, names: Collection[str]) -> Mapping[str, np.ndarray]:

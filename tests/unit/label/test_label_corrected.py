@@ -92,6 +92,12 @@ def test_mistakes_leave_nothing_behind() -> None:
     for tool, words in (("none", "none of the 3 images of more is annotated"), ("other", "z: no image is called that")):
         with pytest.raises(UserError, match=words):
             take_in(Path(tool), Path("more"), Path("mine"))
+    for name in ("voc_masks", "cvat"):
+        FORMATS[name].write(Path("both"), [Annotated("a", SIZE, mask(0))], CLASSES)
+    with pytest.raises(
+        UserError, match=r"^both: holds SegmentationClass/ and annotations\.xml, and one of them is not"
+    ):
+        take_in(Path("both"), Path("more"), Path("mine"))
     FORMATS["coco"].write(Path("tool"), [Annotated("a", SIZE, mask(0))], CLASSES)
     with pytest.raises(UserError, match="more: is there already"):
         take_in(Path("tool"), Path("more"), Path("more"))
