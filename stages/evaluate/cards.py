@@ -1,13 +1,15 @@
 """The cards that go with the dataset and the model, and the summary for a review in git."""
 
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stages.evaluate.findings import Findings
-from stages.evaluate.glossary import number
+from stages.evaluate.glossary import Figure, meaning_of, number
 from stages.evaluate.scores import part_names
 from stages.evaluate.wording import (
+    REAL_ALONE,
     in_brackets,
     labels_of,
     opening,
@@ -18,6 +20,12 @@ from stages.evaluate.wording import (
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGEST = "n>1M"
+LABEL_QUALITY = {  # what cross-validation measures, one figure a kind of label
+    "label/miou_cv": "mean IoU",
+    "label/distance_px_cv": "mean distance",
+    "label/absrel_cv": "mean relative error",
+    "label/accuracy_cv": "accuracy",
+}
 
 
 def size_category(samples: int) -> str:
@@ -45,6 +53,7 @@ def dataset_card(findings: Findings) -> str:
         label_quality=_label_quality(findings),
         weak_labels=_weakest(findings),
         labels=labels_of(findings.spec),
+        real_alone=REAL_ALONE,
         categories=task_categories(findings.spec),
         recipes=recipe_lines([s.recipe for s in findings.scores], findings.by_oracle),
     )
@@ -66,10 +75,14 @@ def summary(findings: Findings) -> str:
     return _render("summary.md.j2", findings)
 
 
-def _label_quality(findings: Findings) -> dict[str, float]:
-    """The cross-validated mIoU of the labels of each recipe that has it."""
-    found = {recipe: (values or {}).get("label/miou_cv") for recipe, values in findings.evidence.labels.items()}
-    return {recipe: value for recipe, value in found.items() if value is not None}
+def _label_quality(findings: Findings) -> dict[str, Figure]:
+    """How good the labels of each recipe are by cross-validation, where that was measured."""
+    found = {}
+    measured = {recipe: values or {} for recipe, values in findings.evidence.labels.items()}
+    for recipe, values in measured.items():
+        for name in [name for name in LABEL_QUALITY if name in values]:
+            found[recipe] = replace(meaning_of(name, f"{values[name]:.3f}"), label=LABEL_QUALITY[name])
+    return found
 
 
 def _weakest(findings: Findings, most: int = 3) -> dict[str, list[tuple[str, float]]]:

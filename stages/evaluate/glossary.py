@@ -12,6 +12,7 @@ MEANINGS = STAGE_MEANINGS | TARGET_MEANINGS
 # Start and end of the name, label of what is between them, unit, meaning.
 FAMILIES: tuple[tuple[str, str, str, str, str], ...] = (
     ("label/iou_cv/", "", "{}", "0 to 1", "Cross-validated overlap of generated and true labels of this class."),
+    ("label/accuracy_cv/", "", "{}", "0 to 1", "The same, of the images of this class."),
     ("refine/told_", "", "{}", "", "Ends of its 95 % interval, or the images that were asked about."),
     ("invert/", "", "{}", "", "Of rebuilding the labelled images with the GAN."),
     (

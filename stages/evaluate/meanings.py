@@ -107,6 +107,11 @@ STAGE_MEANINGS: dict[str, tuple[str, str, str]] = {
         "Label quality: mean relative error of the depth in labelled images that the label generator was not trained "
         "on.",
     ),
+    "label/accuracy_cv": (
+        "Cross-validated accuracy",
+        "share, 0 to 1",
+        "Label quality: share of labelled images whose class is right when the label generator did not see them.",
+    ),
     "label/known_iou_cv": (
         "Known depth",
         "IoU, 0 to 1",

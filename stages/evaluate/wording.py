@@ -95,7 +95,7 @@ RECIPES = {
     "annotated": "the same, but its labels were learned from images that the GAN draws, selected and annotated for it",
     "simulated": "the simulator's images with their exact labels",
     "refined": "the same, made to look real by a refiner learned from the unlabelled images",
-    "composite": "cut-out objects of the training images, pasted on backgrounds where a placer puts them",
+    "composite": "cut-out objects, pasted on backgrounds where a placer puts them",
     "transfer": "the labelled real images, learned by a network whose backbone was trained on ImageNet",
     "mean_teacher": "the labelled real images, and unlabelled ones on which the model has to agree with the moving "
     "average of its own weights",

@@ -69,7 +69,7 @@ def made_findings(
             {"commit": "abc123", "torch": "2.9"},
             {"evaluate": 1.5},
             "feed",
-            {"real": "beef", "gan": ""},
+            {s.recipe: "" for s in scores} | {"real": "beef"},
         ),
         "champion": {"status": "promoted", "reason": "Version 1 of handful-digits is the champion."},
         "features": "random_conv",

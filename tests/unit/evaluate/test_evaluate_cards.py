@@ -45,6 +45,25 @@ def test_dataset_card_has_a_readable_header_and_the_quality_of_the_labels(tmp_pa
     assert "| gan | 1,500 | 2 | - |" in card
 
 
+def test_the_quality_of_other_labels_has_its_own_figure_and_unit(tmp_path):
+    (tmp_path / "reports/label/gan").mkdir(parents=True)
+    (tmp_path / "reports/label/gan/metrics.json").write_text('{"label/distance_px_cv": 1.75}')
+    card = dataset_card(made_findings(tmp_path, scores()))
+    assert "labels of `gan`: mean distance 1.750 (pixels, lower is better), by cross-validation on" in card
+    assert "(`label/distance_px_cv`)" in card
+
+
+def test_recipes_of_real_images_alone_have_no_line_about_copies(tmp_path):
+    for recipe in ("real", "transfer", "gan"):
+        (tmp_path / f"reports/validate/{recipe}").mkdir(parents=True)
+        (tmp_path / f"reports/validate/{recipe}/metrics.json").write_text('{"validate/no_training_copy": 0}')
+    found = [scored(recipe, [0.5, 0.6]) for recipe in ("real", "transfer", "gan")]
+    copies = dataset_card(made_findings(tmp_path, found)).partition("## Copies")[2].partition("## Known")[0]
+    assert "`gan`: 0 samples" in copies
+    assert "`transfer`" not in copies
+    assert "`real`" not in copies
+
+
 def test_dataset_card_says_what_was_not_measured(tmp_path):
     card = dataset_card(made_findings(tmp_path, scores(), license="other"))
     assert "was not measured" in card
@@ -142,7 +161,7 @@ def test_the_cards_name_who_annotated(tmp_path, by_oracle):
     findings = made_findings(tmp_path, scores, provenance=provenance)
     card = dataset_card(findings)
     assert "- `annotated`: the same, but its labels were learned from images that the GAN draws" in card
-    assert "Estimate of the labels of `annotated`: mean IoU 0.700" in card
+    assert "Estimate of the labels of `annotated`: mean IoU 0.700 (0 to 1), by cross-validation on" in card
     for text in (card, summary(findings)):
         assert ("by an oracle, not by a person" in text) == by_oracle
 
