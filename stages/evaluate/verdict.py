@@ -35,22 +35,27 @@ def judge(scores: Sequence[RecipeScores], baseline: str, test_images: int) -> Ve
     to_next = gap(best, others[0]) if others else None
     base = next((s for s in others if s.recipe == baseline), None)
     to_baseline = gap(best, base) if base else None
+    missing = None if baseline in {score.recipe for score in scores} else baseline
     return Verdict(
         best.recipe,
         best.best(),
         to_baseline,
         to_next,
         headline(best, to_baseline or to_next, to_next, baseline),
-        tuple(_details(best, others, to_baseline, to_next, baseline) + bounds + caution(test_images)),
+        tuple(_details(best, others, to_baseline, to_next, missing) + bounds + caution(test_images)),
     )
 
 
 def _details(
-    best: RecipeScores, others: Sequence[RecipeScores], to_baseline: Gap | None, to_next: Gap | None, baseline: str
+    best: RecipeScores,
+    others: Sequence[RecipeScores],
+    to_baseline: Gap | None,
+    to_next: Gap | None,
+    missing: str | None,
 ) -> list[str]:
     sentences = [scored(best)]
-    if best.recipe != baseline and to_baseline is None:
-        sentences.append(f"The baseline {baseline} was not evaluated, so the gain over it is unknown.")
+    if missing is not None:
+        sentences.append(f"The baseline {missing} was not evaluated, so the gain over it is unknown.")
     sentences += [told(best, gap(best, other), other) for other in others]
     if any(g and g.margin is None for g in (to_baseline, to_next)):
         sentences.append("Train each recipe with three seeds or more (train.seeds) to learn how large the luck is.")

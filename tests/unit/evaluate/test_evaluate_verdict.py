@@ -144,3 +144,9 @@ def test_the_upper_bound_is_told_of_but_does_not_win():
         "full, the upper bound, trained on 4,000 labelled images, reaches 0.910 ± 0.014: 0.200 mIoU ahead of gan."
     ]
     assert judge([scored("full", [0.9, 0.92])], "real", 1000).winner == "full"
+
+
+def test_a_baseline_that_is_the_upper_bound_is_not_said_to_be_missing():
+    verdict = judge([scored("real", [0.5, 0.52]), scored("full", [0.7, 0.72])], "full", 1000)
+    assert verdict.winner == "real"
+    assert not any("was not evaluated" in sentence for sentence in verdict.details)
