@@ -13,6 +13,7 @@ from stages.common.samples import read_index, read_set
 from stages.common.spec import DatasetSpec, read_spec
 from stages.common.tracking import Tracker
 from stages.validate.examination import TrainingImages, examine
+from stages.validate.facts import pixel_digests
 from stages.validate.params import ValidateParams
 from stages.validate.quarantine import failure, set_metrics
 from stages.validate.reading import JudgedSet, joined, read_judged, unlabelled
@@ -55,16 +56,18 @@ def read_reference(spec: DatasetSpec, further: bool = False) -> JudgedSet:
 
 
 def read_training(reference: JudgedSet, alone: bool) -> TrainingImages:
-    """The labelled images and the unlabelled ones: a generator may have seen both. `alone`: the labelled ones only,
-    because nothing was generated.
+    """The unlabelled images and the labelled ones, each once: a generator may have seen both. `alone`: the labelled
+    ones only, because nothing was generated.
     """
     images, keys = reference.images, reference.index["key"].to_numpy(object)
     if alone:
         return TrainingImages(images, keys)
     unlabeled = read_set(require(PREPARED / "unlabeled", "prepare"))
-    return TrainingImages(
-        np.concatenate([unlabeled.images, images]), np.concatenate([unlabeled.index["key"].to_numpy(object), keys])
-    )
+    images = np.concatenate([unlabeled.images, images])
+    keys = np.concatenate([unlabeled.index["key"].to_numpy(object), keys])
+    # Labelled images may be among the unlabelled ones too, and twins say nothing of how close distinct images come.
+    first = np.sort(np.unique(pixel_digests(images), return_index=True)[1])
+    return TrainingImages(images[first], keys[first])
 
 
 if __name__ == "__main__":

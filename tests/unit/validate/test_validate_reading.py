@@ -1,5 +1,7 @@
 """Malformed samples are marked; a set that contradicts itself is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from stages.common.errors import UserError
 from stages.common.samples import Sample, write_set
 from stages.common.spec import DatasetSpec
+from stages.validate.__main__ import read_reference, read_training
+from stages.validate.neighbours import reduce, usual_distance
 from stages.validate.reading import is_well_formed, read_judged
 
 SPEC = DatasetSpec(name="toy", size=(4, 6), channels=1, classes=("background", "a"))
@@ -59,3 +63,16 @@ def test_an_index_without_keys_is_refused(tmp_path):
     pd.read_parquet(tmp_path / "index.parquet").drop(columns="key").to_parquet(tmp_path / "index.parquet", index=False)
     with pytest.raises(UserError, match="has no column `key`"):
         read_judged(tmp_path, SPEC)
+
+
+def test_an_image_that_is_labelled_and_unlabelled_is_a_training_image_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 1), np.uint8)
+    write_set(Path("data/prepare/unlabeled"), [Sample(f"u{i}", images[i], None) for i in range(4)])
+    write_set(Path("data/prepare/labeled"), [Sample(f"l{i}", images[i], mask()) for i in (1, 4)])
+    reference = read_reference(SPEC)
+    found = read_training(reference, alone=False)
+    assert found.keys.tolist() == ["u0", "u1", "u2", "u3", "l4"]
+    assert np.array_equal(found.images, images)
+    assert usual_distance(reduce(found.images), 0, 0.0, 10) > 0
+    assert read_training(reference, alone=True).keys.tolist() == ["l1", "l4"]
