@@ -14,7 +14,7 @@ from stages.common.tracking import Tracker
 from stages.evaluate.champion import put_forward
 from stages.evaluate.evidence import accepted_samples, read_evidence, validation_scores
 from stages.evaluate.findings import Findings
-from stages.evaluate.folds import score_folds
+from stages.evaluate.folds import find_checkpoints, score_folds
 from stages.evaluate.outputs import write_reports
 from stages.evaluate.params import EvaluateParams
 from stages.evaluate.predict import Trial, evaluate_recipe, metric_of, trained_models
@@ -32,6 +32,8 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
     started, root, spec = time.monotonic(), Path("."), read_spec()
     device, test = pick_device(shared.device), read_set(require(TEST, "prepare"))
     models = trained_models(MODELS, params.recipes)
+    for recipe in models if params.folds else ():
+        find_checkpoints(MODELS, recipe)  # said before anything is scored
     evidence = read_evidence(root, list(models))
     print(f"evaluate: {len(test)} test images, {', '.join(models)}, on {device}", flush=True)
     trial = Trial(test, spec, metric_of(next(iter(models.values()))), device, params.batch)

@@ -1,4 +1,4 @@
-"""Take in what a person corrected: `python -m stages.label.corrected ANNOTATIONS IMAGES --into mydata/labeled`.
+"""Take in what a person corrected: `python -m stages.label.corrected ANNOTATIONS IMAGES --into corrected`.
 
 The way back from `python -m stages.label --images`, and from any other annotations of the data set's classes: the
 images that are annotated, and their labels, laid out like `labeled/` of a data folder.
@@ -44,7 +44,7 @@ def take_in(annotations: Path, images: Path, into: Path) -> int:
             f"{annotations}: none of the {len(files)} images of {images} is annotated; annotate one at least"
         )
     with publish(into) as folder:
-        write_images(folder, {name: read_image(files[name], spec, any_size=False) for name in found})
+        write_images(folder, {name: picture(files[name], spec) for name in found})
         write_labels(folder, found, spec)
     return len(found)
 
@@ -71,6 +71,17 @@ def corrected_labels(annotations: Path, spec: DatasetSpec, names: Collection[str
         tables = read_points(annotations, spec.size, numbered(spec.keypoints), names)
         return {name: table for name, table in tables.items() if table[:, 2].any()}
     raise UserError("data/prepare has neither masks nor keypoints as labels, and annotations of others cannot be read")
+
+
+def picture(file: Path, spec: DatasetSpec) -> np.ndarray:
+    """(H, W, C) pixels as `prepare` reads them. Raises UserError when they are not of the size of the labels."""
+    pixels = read_image(file, spec, any_size=True)
+    if pixels.shape[:2] != spec.size:
+        raise UserError(
+            f"{file}: {pixels.shape[0]} x {pixels.shape[1]} pixels (height x width), but its labels are "
+            f"{spec.size[0]} x {spec.size[1]}; name the folder images/ that `python -m stages.label --images` wrote"
+        )
+    return pixels
 
 
 def write_labels(folder: Path, found: Mapping[str, np.ndarray], spec: DatasetSpec) -> None:

@@ -73,7 +73,7 @@ def refuse_taken(out: Path) -> None:
     if out.is_dir() and not any(out.iterdir()):
         return
     if out.exists():
-        raise UserError(f"{out}: is there already, perhaps with corrections; remove it, or name another with --into")
+        raise UserError(f"{out}: is there already, perhaps with labels of yours; name a new folder with --into")
 
 
 def load_models(generator: Generator, params: InvertParams, ensemble: Path) -> Models:

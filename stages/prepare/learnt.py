@@ -57,8 +57,8 @@ def check_baselines(spec: DatasetSpec, recipes: Iterable[str]) -> None:
     named = [recipe for recipe in recipes if recipe in BASELINES]
     if named and (spec.gaze or spec.labels != "masks"):
         raise UserError(
-            f"evaluate.recipes: {', '.join(named)} learn masks, keypoints or depth, which {spec.name} does not have "
-            "as labels; take them out"
+            f"evaluate.recipes: only masks, keypoints and depth suit {', '.join(named)}, and {spec.name} has none of "
+            "these as labels; take out what does not suit"
         )
 
 

@@ -92,6 +92,13 @@ def test_mistakes_leave_nothing_behind() -> None:
     for tool, words in (("none", "none of the 3 images of more is annotated"), ("other", "z: no image is called that")):
         with pytest.raises(UserError, match=words):
             take_in(Path(tool), Path("more"), Path("mine"))
+    FORMATS["coco"].write(Path("tool"), [Annotated("a", SIZE, mask(0))], CLASSES)
+    Path("large").mkdir()
+    Image.new("RGB", (20, 10)).save("large/a.png")
+    with pytest.raises(
+        UserError, match=r"a\.png: 10 x 20 pixels \(height x width\), but its labels are 6 x 8; name the"
+    ):
+        take_in(Path("tool"), Path("large"), Path("mine"))
     for name in ("voc_masks", "cvat"):
         FORMATS[name].write(Path("both"), [Annotated("a", SIZE, mask(0))], CLASSES)
     with pytest.raises(

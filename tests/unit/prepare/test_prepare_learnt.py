@@ -89,7 +89,9 @@ def test_recipes_of_a_gan_are_refused_for_a_gaze() -> None:
 @pytest.mark.parametrize("labels", [{"labels": "boxes"}, {"labels": "image"}, {"gaze": True}])
 def test_baselines_for_masks_points_and_depth_are_refused_for_other_labels(labels: dict[str, Any]) -> None:
     spec = EVERYTHING.model_copy(update=labels)
-    with pytest.raises(UserError, match=r"transfer, mean_teacher learn masks, keypoints or depth, which all does not"):
+    with pytest.raises(
+        UserError, match=r"only masks, keypoints and depth suit transfer, mean_teacher, and all has none of these"
+    ):
         check_baselines(spec, ("real", "transfer", "mean_teacher"))
     check_baselines(spec, ("real", "full"))
     check_baselines(EVERYTHING, ("transfer",))
