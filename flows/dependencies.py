@@ -1,6 +1,5 @@
 """Keep the code listed in dvc.yaml true: `python -m flows.dependencies` compares, `--write` corrects."""
 
-import ast
 import re
 import sys
 from pathlib import Path
@@ -8,50 +7,12 @@ from typing import Annotated
 
 import typer
 
+from stages.common.code import ROOT, code_dependencies
 from stages.common.params import stage_names
 
-ROOT = Path(__file__).resolve().parents[1]
 STAGE = re.compile(r"^  (\w+):$")
 CODE = re.compile(r"^(\s+)- (stages/\S+)$")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def imported_modules(path: Path) -> set[str]:
-    """Dotted names of all `stages.*` modules that a file imports anywhere, also inside functions."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stages"):
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.startswith("stages")}
-    return names
-
-
-def module_file(name: str, root: Path = ROOT) -> Path | None:
-    """The file of a dotted name, if it is a module of the project with anything in it."""
-    base = root / Path(*name.split("."))
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-        if candidate.is_file() and candidate.read_text().strip():
-            return candidate
-    return None
-
-
-def import_closure(stage: str, root: Path = ROOT) -> set[str]:
-    """Paths of all project files that running a stage imports, relative to the root."""
-    todo = [root / "stages" / stage / "__main__.py"]
-    seen: set[Path] = set()
-    while todo:
-        path = todo.pop()
-        if path not in seen:
-            seen.add(path)
-            todo += [found for name in imported_modules(path) if (found := module_file(name, root))]
-    return {path.relative_to(root).as_posix() for path in seen}
-
-
-def code_dependencies(stage: str, root: Path = ROOT) -> list[str]:
-    """What dvc.yaml should list for a stage: its own folder, and each file that it imports from elsewhere."""
-    own = f"stages/{stage}"
-    return [own, *sorted(p for p in import_closure(stage, root) if not p.startswith(f"{own}/"))]
 
 
 def corrected(pipeline: str, root: Path = ROOT) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.common.params import STAGES_DIR, Params
+from stages.common.code import ROOT, import_closure
+from stages.common.params import Params
 
 
 def file_digest(path: Path) -> str:
@@ -26,9 +27,11 @@ def tree_digest(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def work_digest(stage: str, params: Iterable[Params | Any], inputs: Iterable[Path]) -> str:
-    """16 hex digits that change with any parameter, any byte of the inputs, and the code of the stage's own folder."""
+def work_digest(stage: str, params: Iterable[Params | Any], inputs: Iterable[Path], root: Path = ROOT) -> str:
+    """16 hex digits that change with any parameter, any byte of the inputs, and the code of the stage, also what it
+    imports from elsewhere in the project."""
     values = [p.model_dump(mode="json") if isinstance(p, Params) else p for p in params]
-    code = sorted((STAGES_DIR / stage).rglob("*.py"))
+    imported = {root / name for name in import_closure(stage, root)}
+    code = sorted(imported.union((root / "stages" / stage).rglob("*.py")))
     text = json.dumps(values, sort_keys=True) + tree_digest(inputs) + tree_digest(code)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

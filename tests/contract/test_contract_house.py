@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from flows.checks import check_values
-from flows.dependencies import ROOT, code_dependencies, corrected, with_code
+from flows.dependencies import corrected, with_code
 from flows.overlay import merged
+from stages.common.code import ROOT, code_dependencies
 from stages.common.params import Params, load_params, read_yaml, stage_names
 from stages.common.spec import DatasetSpec
 

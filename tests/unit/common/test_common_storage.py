@@ -96,6 +96,24 @@ def test_the_digest_changes_with_params_and_with_any_byte(tmp_path):
     assert first != work_digest("label", [{"p": 1}], [tmp_path / "in"])
 
 
+@pytest.mark.parametrize("changed", ["stages/toy/part.py", "stages/common/helper.py"])
+def test_the_digest_changes_with_the_code_of_the_stage_and_with_what_it_imports(tmp_path, changed):
+    files = {
+        "stages/toy/__main__.py": "from stages.common.helper import value",
+        "stages/toy/part.py": "part = 1",
+        "stages/common/helper.py": "value = 1",
+        "stages/common/unused.py": "value = 1",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    first = work_digest("toy", [], [], tmp_path)
+    (tmp_path / "stages/common/unused.py").write_text("value = 2")
+    assert first == work_digest("toy", [], [], tmp_path)
+    (tmp_path / changed).write_text("value = 2")
+    assert first != work_digest("toy", [], [], tmp_path)
+
+
 def test_publish_replaces_whole_or_not_at_all(tmp_path):
     out = tmp_path / "out"
     with publish(out) as folder:
