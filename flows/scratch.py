@@ -4,6 +4,7 @@ import filecmp
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from stages.common.errors import UserError
@@ -68,6 +69,15 @@ def start_repository(root: Path, origin: str) -> None:
     _commit(root, origin)
 
 
+def share_cache(root: Path, copy: Path) -> None:
+    """Let the copy keep its results in the DVC cache of the project, and find what was computed there already.
+
+    Only in the copy's local configuration. A project without DVC has no cache to share. Raises UserError.
+    """
+    if (root / ".dvc").is_dir():
+        _dvc(copy, "cache", "dir", "--local", _dvc(root, "cache", "dir").strip())
+
+
 def origin() -> str:
     """What a copy made now is a copy of: the commit here, and whether files differ from it."""
     tags = git_tags()
@@ -120,12 +130,20 @@ def _commit(root: Path, origin: str) -> None:
 
 
 def _git(root: Path, *arguments: str) -> str:
+    return _run(root, "git", ["git"], arguments)
+
+
+def _dvc(root: Path, *arguments: str) -> str:
+    return _run(root, "dvc", [sys.executable, "-m", "dvc"], arguments)
+
+
+def _run(root: Path, name: str, program: list[str], arguments: tuple[str, ...]) -> str:
     # Under a git hook these variables point at another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=True
+            [*program, *arguments], cwd=root, env=environment, capture_output=True, text=True, check=True
         )
     except subprocess.CalledProcessError as error:
-        raise UserError(f"{root}: git {arguments[0]} failed: {' '.join(error.stderr.split())}") from error
+        raise UserError(f"{root}: {name} {arguments[0]} failed: {' '.join(error.stderr.split())}") from error
     return done.stdout

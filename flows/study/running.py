@@ -13,7 +13,7 @@ from flows.graph import LAST
 from flows.overlay import apply_overlay, merged, with_absolute_path
 from flows.processes import MARK_VARIABLE, kill_tree
 from flows.runner import TAIL_LINES, StageResult, child_environment, judge
-from flows.scratch import copy_project, origin, renew_copy, start_repository
+from flows.scratch import copy_project, origin, renew_copy, share_cache, start_repository
 from stages.common.params import read_yaml
 from stages.common.tracking import EXPERIMENT_VARIABLE
 
@@ -21,12 +21,16 @@ PARAMS = Path("params.yaml")
 
 
 def open_copy(root: Path, copy: Path) -> str:
-    """A scratch copy of the project, new or brought up to date; a sentence about it. Raises UserError."""
+    """A scratch copy of the project, new or brought up to date, with the DVC cache of the project; a sentence about it.
+
+    Raises UserError.
+    """
     if copy.exists() and any(copy.iterdir()):
         renewed = renew_copy(root, copy, origin())
         return f"{copy}: going on" + (f" with {renewed} changed files of the project" if renewed else "")
     count = copy_project(root, copy)
     start_repository(copy, origin())
+    share_cache(root, copy)
     return f"{copy}: {count} files copied"
 
 

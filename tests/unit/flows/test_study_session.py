@@ -115,6 +115,21 @@ def test_set_changes_every_run_and_dvc_brings_back_what_it_has_seen(project):
     assert ran(project) == "1 50;2 50;1 70;2 70;"
 
 
+def test_a_study_finds_in_the_cache_of_the_project_what_was_computed_before(project):
+    pipeline = json.loads((project / "dvc.yaml").read_text())
+    pipeline["stages"]["evaluate"]["metrics"] = ["reports/evaluate/metrics.json"]  # kept in the cache
+    (project / "dvc.yaml").write_text(json.dumps(pipeline))
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=project, check=True)
+    assert study(project).returncode == 0
+    other = project / ".local/other"
+    done = study(project, "toy", "--into", str(other))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (other / "reports/study/results.csv").read_text() == (
+        project / COPY / "reports/study/results.csv"
+    ).read_text()
+    assert not (other / "ran").exists()
+
+
 def test_a_failed_run_names_its_log_and_the_others_run_all_the_same(project):
     (project / "studies/toy.yaml").write_text(STUDY.replace("seed: 1", "seed: 13"))
     done = study(project)
