@@ -50,7 +50,7 @@ def derive_bounds(
     low, high = params.quantile, 1 - params.quantile
     outlier = outlier_bound(uncertainty, params.uncertainty_spread)
     return Bounds(
-        labelled_pixels=int((reference["labelled_pixels"].dropna() > 0).all()),
+        labelled_pixels=int(quantile(reference["labelled_pixels"], 0.0, 0.0) > 0),
         foreground_share=spread(reference["foreground_share"], params, top=1.0),
         largest_region=spread(reference["largest_region"], params, top=spec.size[0] * spec.size[1]),
         regions=most(reference["regions"], params.extra_regions),

@@ -63,8 +63,9 @@ def all_facts(
             np.float64
         )
     facts["genuine_real"] = genuine_reals(samples, reference)
-    if spec.keypoints and len(reference.keypoints):
-        facts["misplaced"] = misplaced(samples.keypoints, reference.keypoints)
+    if spec.keypoints:
+        known = len(reference.keypoints) > 0
+        facts["misplaced"] = misplaced(samples.keypoints, reference.keypoints) if known else np.nan
     generated, usual = ~samples.real, 0.0
     reals = reduce(training.images if generated.any() else training.images[:0])
     if generated.any():

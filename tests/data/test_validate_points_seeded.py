@@ -1,5 +1,7 @@
 """Sets with keypoints or depth: good ones pass, and each seeded bad one is caught by its expectation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,8 +37,8 @@ def as_set(spec: DatasetSpec, seed: int, recipe: str) -> JudgedSet:
     return JudgedSet(images, masks, no, ~no, pd.DataFrame(columns), **labels)
 
 
-def examined(spec: DatasetSpec, samples: JudgedSet) -> Outcome:
-    reference = as_set(spec, 0, "real")
+def examined(spec: DatasetSpec, samples: JudgedSet, reference: JudgedSet | None = None) -> Outcome:
+    reference = as_set(spec, 0, "real") if reference is None else reference
     training = TrainingImages(reference.images, reference.index["key"].to_numpy(object))
     return examine(samples, reference, training, spec, ValidateParams())
 
@@ -49,6 +51,14 @@ def reasons(outcome: Outcome) -> dict[str, str]:
 @pytest.mark.parametrize(("seed", "recipe"), [(0, "real"), (1, "gan")])
 def test_good_sets_pass_whole(spec: DatasetSpec, seed: int, recipe: str) -> None:
     outcome = examined(spec, as_set(spec, seed, recipe))
+    assert failure(outcome.results) is None
+    assert reasons(outcome) == {}
+
+
+def test_a_simulated_set_passes_where_no_real_image_is_labelled() -> None:
+    real = as_set(POINTS, 0, "real")
+    unlabelled = replace(real, keypoints=real.keypoints[:0])
+    outcome = examined(POINTS, as_set(POINTS, 1, "simulated"), unlabelled)
     assert failure(outcome.results) is None
     assert reasons(outcome) == {}
 
