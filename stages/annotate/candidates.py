@@ -13,7 +13,6 @@ from stages.common.progress import Progress
 from stages.common.tensors import to_arrays
 from stages.invert.latents import LatentSource
 from stages.label.labelling import LabelGenerator
-from stages.label.votes import image_score
 from stages.pretrain.build import load_discriminator
 from stages.pretrain.features import build_features
 from stages.pretrain.generator import Generator
@@ -62,7 +61,7 @@ def draw_candidates(
     for start in range(0, count, batch):
         ws = source(range(start, min(start + batch, count)))
         drawn = source.generator.synthesis(ws).clamp(-1, 1)
-        uncertainty = torch.zeros(len(ws)) if labeler is None else image_score(labeler(ws)[1].uncertainty)
+        uncertainty = torch.zeros(len(ws)) if labeler is None else labeler(ws)[1].scores
         latents.append(ws.cpu())
         images.append(to_arrays(drawn))
         described.append(features(drawn).float().cpu().numpy())

@@ -175,7 +175,8 @@ STAGE_MEANINGS: dict[str, tuple[str, str, str]] = {
     "generate/uncertainty": (
         "Uncertainty",
         "mean, 0 is certain",
-        "Disagreement of the label generator's members about the labels of the generated samples.",
+        "Disagreement of the label generator's members about the labels of the generated samples; of keypoints what "
+        "the peaks of their mean heat maps lack to 1.",
     ),
     "validate/accepted_share": (
         "Accepted",

@@ -20,9 +20,8 @@ class GenerateParams(Params):
     # found by it and then optimised. False labels the drawn latents themselves, as published. For the recipe
     # `annotated` annotate.reencode decides, for its labels were learnt from latents drawn like that.
     reencode: bool = True
-    score_share: float = Field(
-        default=0.1, gt=0, le=1
-    )  # an image's score is the mean of this share of its most uncertain pixels
+    # An image's score is the mean of this share of its most uncertain pixels; keypoints are scored by their peaks.
+    score_share: float = Field(default=0.1, gt=0, le=1)
     ignore_above: float | None = Field(default=None, gt=0)  # pixels with more uncertainty (nats) are labelled 255
     shard_size: int = Field(default=1000, ge=1)
     batch: int = Field(default=64, ge=1)

@@ -12,7 +12,6 @@ from stages.common.tensors import to_arrays
 from stages.generate.params import GenerateParams
 from stages.invert.latents import LatentSource
 from stages.label.labelling import LabelGenerator
-from stages.label.votes import image_score
 
 UNLABELLED = {"mask": IGNORE, "depth": 0}  # what a pixel without a label holds
 
@@ -47,7 +46,7 @@ def draw(labeler: LabelGenerator, source: LatentSource, numbers: range, params: 
     for start in range(numbers.start, numbers.stop, params.batch):
         part = range(start, min(start + params.batch, numbers.stop))
         with torch.no_grad():
-            images, labels = labeler(source(part))
+            images, labels = labeler(source(part), params.score_share)
             values = labels.values
             if params.ignore_above is not None and labeler.head.kind in UNLABELLED:
                 values = values.masked_fill(labels.uncertainty > params.ignore_above, UNLABELLED[labeler.head.kind])
@@ -55,7 +54,7 @@ def draw(labeler: LabelGenerator, source: LatentSource, numbers: range, params: 
                 np.array(part),
                 to_arrays(images),
                 values.cpu().numpy(),
-                image_score(labels.uncertainty, params.score_share).cpu().numpy(),
+                labels.scores.cpu().numpy(),
                 labels.uncertainty.cpu().numpy(),
             )
 

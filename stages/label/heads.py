@@ -1,6 +1,5 @@
 """What the ensemble's outputs mean. A head is one kind of label; the ensemble and its fast form know nothing of it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -10,20 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stages.common.heatmaps import decode, encode
 from stages.common.spec import DatasetSpec
-from stages.label.votes import jensen_shannon, majority_vote
-
-SEEN = 2.0
-NEAR = 2.0  # deviations of the Gaussian around a keypoint within which a pixel counts as near to it
-
-
-@dataclass(frozen=True)
-class Labels:
-    """values: the labels, in what form the head says. uncertainty: (..., H, W) float32 >= 0."""
-
-    values: Tensor
-    uncertainty: Tensor
+from stages.label.keypoint_head import KeypointHead
+from stages.label.votes import Labels, image_score, jensen_shannon, majority_vote
 
 
 class Head(Protocol):
@@ -57,6 +45,13 @@ class Head(Protocol):
 
     def combine(self, outputs: Tensor) -> Labels:
         """(members, ..., outputs) -> what the members say together of each pixel, and their disagreement (...)."""
+        ...
+
+    def score(self, said: Labels, share: float) -> Tensor:
+        """(N,) how uncertain the labels of whole images are, from what `combine` says of all their pixels.
+
+        share: of the pixels, the most uncertain ones, which alone count where pixels are labelled.
+        """
         ...
 
     def finish(self, values: Tensor) -> Tensor:
@@ -94,60 +89,13 @@ class SegmentationHead:
         """Class ids uint8, uncertainty in [0, log(members)] nats."""
         return Labels(majority_vote(outputs.argmax(dim=-1), self.outputs), jensen_shannon(outputs))
 
+    def score(self, said: Labels, share: float) -> Tensor:
+        """The mean uncertainty of the most uncertain share of the pixels."""
+        return image_score(said.uncertainty, share)
+
     def finish(self, values: Tensor) -> Tensor:
         """The masks as they are."""
         return values
-
-
-@dataclass(frozen=True)
-class KeypointHead:
-    """One heat map a keypoint, with a Gaussian of height 1; squared error; mean; variance of the members (DatasetGAN,
-    Zhang et al., CVPR 2021). Labels are keypoints (K, 3).
-
-    size: (H, W) of the images. sigma: deviation of the Gaussian in pixels.
-    """
-
-    outputs: int
-    size: tuple[int, int]
-    sigma: float
-    kind: ClassVar[str] = "keypoints"
-    whole: ClassVar[bool] = False
-
-    def config(self) -> dict[str, Any]:
-        """Number of keypoints, image size and deviation."""
-        return {"outputs": self.outputs, "size": list(self.size), "sigma": self.sigma}
-
-    def strata(self, label: np.ndarray) -> np.ndarray:
-        """1 + number of the keypoint (of many, modulo 254) that a pixel is near to; 0 far from all."""
-        maps = self._maps(label)
-        nearest = maps.argmax(axis=0) % 254 + 1
-        return np.where(maps.max(axis=0) >= math.exp(-(NEAR**2) / 2), nearest, 0).astype(np.uint8)
-
-    def targets(self, label: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-        """(P, K) float32 values of the heat maps, nan for a keypoint that is unknown."""
-        found = self._maps(label).reshape(len(label), -1)[:, pixels].T.copy()
-        found[:, label[:, 2] == 0] = np.nan
-        return found
-
-    def _maps(self, label: np.ndarray) -> np.ndarray:
-        """(K, H, W); all 0 for a keypoint that is unknown."""
-        maps = encode(torch.from_numpy(label[None, :, :2]).float(), self.size, self.sigma)[0].numpy()
-        return np.where(label[:, 2, None, None] > 0, maps, 0.0).astype(np.float32)
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean squared error of each member (members,), of the keypoints that are known."""
-        known = ~targets.isnan()
-        errors = (outputs - targets.nan_to_num()).square() * known
-        return errors.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)
-
-    def combine(self, outputs: Tensor) -> Labels:
-        """Mean heat maps (..., K); the variance between the members, summed over the keypoints."""
-        return Labels(outputs.float().mean(dim=0), outputs.float().var(dim=0, unbiased=False).sum(dim=-1))
-
-    def finish(self, values: Tensor) -> Tensor:
-        """(N, K, 3): the peaks, all seen."""
-        places = decode(values.movedim(3, 1).contiguous())
-        return torch.cat([places, torch.full_like(places[:, :, :1], SEEN)], dim=2)
 
 
 @dataclass(frozen=True)
@@ -185,6 +133,10 @@ class DepthHead:
         known = shares.mean(dim=0) >= 0.5
         spread = logs.var(dim=0, unbiased=False) * known + shares.var(dim=0, unbiased=False)
         return Labels(torch.where(known, logs.mean(dim=0).exp(), 0.0), spread)
+
+    def score(self, said: Labels, share: float) -> Tensor:
+        """The mean uncertainty of the most uncertain share of the pixels."""
+        return image_score(said.uncertainty, share)
 
     def finish(self, values: Tensor) -> Tensor:
         """The depth as it is."""

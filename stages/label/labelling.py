@@ -11,10 +11,22 @@ from stages.common.weights import load_into, load_weights
 from stages.label.ensemble import Ensemble
 from stages.label.factored import FoldedEnsemble, factored_bands, fold
 from stages.label.features import label_features
-from stages.label.heads import Head, Labels, head_from, label_size
+from stages.label.heads import Head, head_from, label_size
+from stages.label.votes import Labels
 from stages.pretrain.generator import Generator
 
+SCORE_SHARE = 0.1
 AT_ONCE = 8  # latents to label together when there are many: their feature maps are in memory together
+
+
+@dataclass(frozen=True)
+class ImageLabels:
+    """values: N labels, in the form of the head's. uncertainty: (N, H, W) float32 >= 0. scores: (N,) float32 >= 0, how
+    uncertain the label of each image is."""
+
+    values: Tensor
+    uncertainty: Tensor
+    scores: Tensor
 
 
 @dataclass(frozen=True)
@@ -31,12 +43,13 @@ class LabelGenerator:
     annotator: str = ""
 
     @torch.no_grad()
-    def __call__(self, ws: Tensor) -> tuple[Tensor, Labels]:
-        """ws (N, num_ws, w_dim) -> images (N, C, H, W) in [-1, 1], N labels."""
+    def __call__(self, ws: Tensor, score_share: float = SCORE_SHARE) -> tuple[Tensor, ImageLabels]:
+        """ws (N, num_ws, w_dim) -> images (N, C, H, W) in [-1, 1], N labels. score_share: as `Head.score` takes it."""
         images, maps = label_features(self.generator, ws, self.context, self.head.whole)
         labels = [self._label([m[i] for m in maps]) for i in range(len(ws))]
         values, uncertainty = (torch.stack([getattr(x, name) for x in labels]) for name in ("values", "uncertainty"))
-        return images.clamp(-1, 1), Labels(self.head.finish(values), uncertainty)
+        scores = self.head.score(Labels(values, uncertainty), score_share)
+        return images.clamp(-1, 1), ImageLabels(self.head.finish(values), uncertainty, scores)
 
     def _label(self, maps: list[Tensor]) -> Labels:
         size = label_size(self.head, self.generator.size)

@@ -12,7 +12,6 @@ from stages.invert.inversion import invert
 from stages.invert.losses import Distance, Weights
 from stages.invert.params import InvertParams
 from stages.label.labelling import AT_ONCE, LabelGenerator
-from stages.label.votes import image_score
 
 OnStep = Callable[[int, dict[str, Tensor]], None]
 
@@ -37,7 +36,7 @@ class Prelabels:
 
     images, remade: (N, H, W, C) uint8, each image, and the reconstruction that was labelled in its place. labels: N, in
     the form of the head's. uncertainty: (N, H, W) float16 >= 0, of a class of the whole image the same everywhere.
-    score: (N,), its mean over the most uncertain tenth of the pixels. error: (N,), of the reconstruction. flagged: (N,)
+    score: (N,), how uncertain the label is, as the head says. error: (N,), of the reconstruction. flagged: (N,)
     bool, the images that the GAN cannot draw.
     """
 
@@ -90,7 +89,7 @@ def _prelabel(models: Models, images: Tensor, on_step: OnStep) -> dict[str, np.n
         drawn.append(to_arrays(remade))
         values.append(labels.values.cpu().numpy())
         maps.append(labels.uncertainty.expand(-1, *remade.shape[2:]).half().cpu().numpy())
-        scores.append(image_score(labels.uncertainty).cpu().numpy())
+        scores.append(labels.scores.cpu().numpy())
     found = {"remade": drawn, "labels": values, "uncertainty": maps, "score": scores}
     return {name: np.concatenate(part) for name, part in found.items()} | {
         "error": result.error.cpu().numpy(),

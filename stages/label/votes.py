@@ -1,10 +1,19 @@
 """What members that differ say together: the class by vote, how far they disagree, the score of an image."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Labels:
+    """values: the labels, in what form the head says. uncertainty: (..., H, W) float32 >= 0."""
+
+    values: Tensor
+    uncertainty: Tensor
 
 
 def majority_vote(votes: Tensor, classes: int) -> Tensor:

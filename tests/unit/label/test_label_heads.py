@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from stages.common.heatmaps import encode
 from stages.common.spec import DatasetSpec
 from stages.label.heads import ClassHead, DepthHead, KeypointHead, SegmentationHead, head_for, head_from
 from stages.label.params import LabelParams
+from stages.label.votes import Labels
 
 SIZE = (16, 12)
 
@@ -46,6 +48,32 @@ def test_members_that_differ_are_uncertain_and_their_maps_are_averaged() -> None
     said = head.combine(torch.tensor([[[[0.0], [1.0]]], [[[1.0], [1.0]]]]))
     assert said.values[0, :, 0].tolist() == [0.5, 1.0]
     assert said.uncertainty.tolist() == [[0.25, 0.0]]
+
+
+def keypoint_score(*members: torch.Tensor) -> float:
+    head = KeypointHead(1, (24, 24), 1.5)
+    said = head.combine(torch.stack(members)[:, 0, :, :, None])
+    return float(head.score(Labels(said.values[None], said.uncertainty[None]), 0.1))
+
+
+def test_keypoints_are_the_less_certain_the_less_members_see_them_in_one_place() -> None:
+    def at(x: float, height: float = 1.0) -> torch.Tensor:
+        return height * encode(torch.tensor([[[x, 12.0]]]), (24, 24), 1.5)[0]
+
+    agreed = keypoint_score(at(12), at(12), at(12), at(12))
+    near = keypoint_score(at(11), at(13), at(11), at(13))
+    apart = keypoint_score(at(4), at(20), at(4), at(20))
+    flat = keypoint_score(*[at(x, 0.02) for x in (11, 13, 4, 20)])
+    assert agreed == pytest.approx(0, abs=1e-6)
+    assert near == pytest.approx(1 - np.exp(-1 / (2 * 1.5**2)), abs=1e-6)
+    assert apart == pytest.approx(0.5, abs=1e-3)
+    assert agreed < near < apart < flat
+
+
+def test_pixels_are_scored_by_the_most_uncertain_share() -> None:
+    said = Labels(torch.zeros(1, 10, 10), torch.arange(100.0).view(1, 10, 10))
+    for head in (SegmentationHead(3), DepthHead()):
+        assert head.score(said, 0.1).tolist() == pytest.approx([94.5])
 
 
 def test_depth_is_learnt_where_it_is_known_alone() -> None:
