@@ -21,7 +21,8 @@ from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
-from stages.prepare.learnt import check_annotator, check_baselines, check_gan_labels, learnt_spec
+from stages.prepare.later import train_target
+from stages.prepare.learnt import check_annotator, check_baselines, check_gan_labels, check_target, learnt_spec
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import duplicates_table, metrics_of, print_copies, print_counts, with_backgrounds
 from stages.prepare.scan import refuse_constant
@@ -36,7 +37,7 @@ REPORTS = Path("reports/prepare")
 
 
 def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
-    recipes = compared_recipes()
+    recipes, target = compared_recipes(), train_target()
     source = open_source(params, shared.seed)
     quarantine = params.bad_files == "quarantine"
     require_images_for_classes(params.labeled, len(source.spec.foreground))
@@ -48,6 +49,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     labeled = [scan.records[row] for row in splits["labeled"]]
     simulated = simulated_source(params, source, shared.seed, labeled)
     spec = learnt_spec(simulated.spec, params.learn)
+    check_target(spec, target)
     check_gan_labels(spec, recipes)
     check_baselines(spec, recipes)
     check_annotator(spec, recipes, params.oracle_images)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from stages.common.errors import UserError
 from stages.common.recipes import BASELINES, DRAWN
 from stages.common.spec import DatasetSpec
+from stages.common.tasks import AUTO, refuse_unfit
 from stages.prepare.records import Pixels
 
 Learn = Literal["auto", "classes", "keypoints", "depth"]
@@ -36,6 +37,15 @@ def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
             "gaze": False,
         }
     )
+
+
+def check_target(spec: DatasetSpec, target: str) -> None:
+    """Raises UserError when the target model that `train.target` names learns from labels which are not learnt.
+
+    Said before anything is trained: `train` runs after all that makes its training sets.
+    """
+    if target != AUTO:
+        refuse_unfit(target, spec)
 
 
 def check_gan_labels(spec: DatasetSpec, recipes: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
+from stages.common.tasks import AUTO, refuse_unfit
 from stages.common.tensors import to_images
 from stages.common.weights import load_into, load_weights
 from stages.train.params import TrainParams
@@ -43,7 +44,6 @@ PRETRAINED = {
     target.task: target.name for target in (PyramidSegmentationTarget, PyramidKeypointTarget, PyramidDepthTarget)
 }
 OF_LABELS = {"image": ClassifierTarget.name, "boxes": SmallSSDTarget.name}
-OF_CLASSES = {"masks": "segmentation", "boxes": "detection", "image": "classification"}
 DEEPLAB_FROM = 128
 
 
@@ -52,10 +52,8 @@ def make_target(spec: DatasetSpec, params: TrainParams) -> Target:
 
     Raises UserError for an unknown name, and for a target that learns from labels which the data does not have.
     """
-    name = suited(spec) if params.target == "auto" else params.target
-    if name not in TARGETS:
-        raise UserError(f"params.yaml: train.target: {name} is not a target; choose auto or {' or '.join(TARGETS)}")
-    _refuse_unfit(name, spec)
+    name = suited(spec) if params.target == AUTO else params.target
+    refuse_unfit(name, spec)
     return TARGETS[name](spec, params)
 
 
@@ -71,24 +69,6 @@ def recipe_target(recipe: str, spec: DatasetSpec, params: TrainParams) -> Target
             f"{target.task} here; take it out"
         )
     return make_target(spec, params.model_copy(update={"target": PRETRAINED[target.task]}))
-
-
-def _refuse_unfit(name: str, spec: DatasetSpec) -> None:
-    tasks = tasks_of(spec)
-    if TARGETS[name].task not in tasks:
-        fitting = [target.name for target in TARGETS.values() if target.task in tasks]
-        raise UserError(
-            f"params.yaml: train.target: {name} learns {TARGETS[name].task}, but {spec.name} has "
-            f"{' and '.join(tasks.values()) or 'no labels'}; choose auto{''.join(f' or {one}' for one in fitting)}"
-        )
-
-
-def tasks_of(spec: DatasetSpec) -> dict[str, str]:
-    """What can be learnt from the labels of a data set: {task: the labels as dataset.yaml calls them}."""
-    found = {OF_CLASSES[spec.labels]: f"labels: {spec.labels}"} if spec.classes else {}
-    found |= {"keypoints": "keypoints"} if spec.keypoints else {}
-    found |= {"depth": "depth"} if spec.depth else {}
-    return found | ({"gaze": "gaze"} if spec.gaze else {})
 
 
 def suited(spec: DatasetSpec) -> str:

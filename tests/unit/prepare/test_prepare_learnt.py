@@ -1,15 +1,36 @@
 """Which labels go on, and the rules that make those of digits."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from flows.overlay import merged
 from stages.common.errors import UserError
+from stages.common.params import read_yaml
 from stages.common.spec import DatasetSpec
 from stages.prepare.ink import ink_depth, ink_keypoints
-from stages.prepare.learnt import check_annotator, check_baselines, check_gan_labels, learnt_pixels, learnt_spec
+from stages.prepare.learnt import (
+    check_annotator,
+    check_baselines,
+    check_gan_labels,
+    check_target,
+    learnt_pixels,
+    learnt_spec,
+)
+from stages.prepare.sources import nyu
 from stages.prepare.sources.digits import read_digit
+
+ROOT = Path(__file__).resolve().parents[3]
+BOXES: dict[str, Any] = {"classes": ("nothing", "a"), "labels": "boxes"}
+# The labels of sources whose presets name a target.
+LABELS: dict[str, dict[str, Any]] = {
+    "nyu": {"classes": nyu.CLASSES, "keypoints": len(nyu.JOINTS), "depth": True},
+    "coco": BOXES,
+    "voc": BOXES,
+    "digit_scenes": BOXES,
+}
 
 EVERYTHING = DatasetSpec(
     name="all", size=(8, 8), channels=1, classes=("background", "1"), keypoints=5, flip=(0, 1, 3, 2, 4), depth=True
@@ -68,6 +89,28 @@ def test_auto_takes_classes_before_keypoints_and_leaves_gaze_alone() -> None:
 def test_labels_that_are_not_there_are_refused() -> None:
     with pytest.raises(UserError, match=r"prepare\.learn: depth, but all has classes and keypoints"):
         learnt_spec(EVERYTHING.model_copy(update={"depth": False}), "depth")
+
+
+def test_a_target_of_labels_that_are_not_learnt_is_refused_before_anything_is_trained() -> None:
+    words = (
+        r"^params\.yaml: train\.target: hourglass learns keypoints, but all has labels: masks; choose auto or unet or "
+        r"deeplabv3 or fpn, or other labels of the data by prepare\.learn$"
+    )
+    with pytest.raises(UserError, match=words):
+        check_target(learnt_spec(EVERYTHING, "auto"), "hourglass")
+    with pytest.raises(UserError, match=r"train\.target: hourglas is not a target; choose auto or unet"):
+        check_target(EVERYTHING, "hourglas")
+    check_target(learnt_spec(EVERYTHING, "keypoints"), "hourglass")
+    check_target(learnt_spec(EVERYTHING, "depth"), "auto")
+
+
+@pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_target_of_every_preset_learns_what_its_source_has(preset: Path) -> None:
+    params = merged(read_yaml(ROOT / "params.yaml"), read_yaml(preset))
+    source, target = params["prepare"]["source"], params["train"]["target"]
+    if target != "auto":
+        spec = DatasetSpec(name=source, size=(64, 64), channels=1, **LABELS[source])
+        check_target(learnt_spec(spec, params["prepare"]["learn"]), target)
 
 
 def test_recipes_of_a_gan_are_refused_for_boxes() -> None:

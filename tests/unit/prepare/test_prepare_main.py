@@ -18,3 +18,19 @@ def test_a_misspelt_recipe_to_compare_ends_the_first_stage_before_it_reads_an_im
     Path("params.yaml").write_text("evaluate: {recipes: [real, composite]}\n")
     with pytest.raises(UserError, match=r"nowhere is no folder"):
         main(params, SharedParams(), Tracker(None))
+
+
+def test_a_target_that_cannot_learn_the_labels_ends_the_first_stage(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"labeled": 10, "val": 0, "test": 10, "unlabeled": 20, "near_duplicate_rms": 0, "simulator": "none"}
+    params = PrepareParams.model_validate(settings)
+    Path("params.yaml").write_text("train: {target: hourglass, steps: 3}\n")
+    with pytest.raises(UserError, match=r"train\.target: hourglass learns keypoints, but digits has labels: masks"):
+        main(params, SharedParams(), Tracker(None))
+    assert not Path("data/prepare").exists()
+    Path("params.yaml").write_text("train: {target: [hourglass]}\n")
+    with pytest.raises(UserError, match=r"^params\.yaml: train\.target: input should be a valid string"):
+        main(params, SharedParams(), Tracker(None))
+    Path("params.yaml").write_text("train: {target: hourglass}\n")
+    main(params.model_copy(update={"learn": "keypoints"}), SharedParams(), Tracker(None))
+    assert Path("data/prepare/labeled").is_dir()

@@ -10,12 +10,17 @@ from train_builders import CPU, half_images, tiny_params, tiny_run, tiny_spec
 from stages.common.device import seeded
 from stages.common.errors import UserError
 from stages.common.samples import SampleSet
+from stages.common.tasks import TASKS
 from stages.common.weights import save_weights
 from stages.train.params import TrainParams, UNetParams
-from stages.train.targets import load_target, make_target, predict, target_config
+from stages.train.targets import TARGETS, load_target, make_target, predict, target_config
 from stages.train.targets.deeplab import DeepLab
 from stages.train.targets.segmentation import dice_loss
 from stages.train.targets.unet import UNet
+
+
+def test_what_the_targets_learn_is_known_without_them() -> None:
+    assert list(TASKS.items()) == [(name, target.task) for name, target in TARGETS.items()]
 
 
 def test_an_unknown_name_is_refused_in_one_sentence() -> None:
