@@ -22,7 +22,14 @@ from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
 from stages.prepare.later import train_target
-from stages.prepare.learnt import check_annotator, check_baselines, check_gan_labels, check_target, learnt_spec
+from stages.prepare.learnt import (
+    check_annotator,
+    check_baselines,
+    check_gan_labels,
+    check_target,
+    learns_classes,
+    learnt_spec,
+)
 from stages.prepare.params import PrepareParams
 from stages.prepare.report import duplicates_table, metrics_of, print_copies, print_counts, with_backgrounds
 from stages.prepare.scan import refuse_constant
@@ -40,11 +47,12 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     recipes, target = compared_recipes(), train_target()
     source = open_source(params, shared.seed)
     quarantine = params.bad_files == "quarantine"
-    require_images_for_classes(params.labeled, len(source.spec.foreground))
+    classes = learns_classes(source.spec, params.learn)
+    require_images_for_classes(params.labeled, len(source.spec.foreground) if classes else 0)
     scan = look_through(source, quarantine)
     copies = find_copies(scan.digests, scan.thumbnails, params.near_duplicate_rms)
     pools, groups = (np.array([getattr(r, name) for r in scan.records], dtype=str) for name in ("pool", "group"))
-    pile = Pile(pools, groups, scan.shows, copies.pairs, source.spec.strata)
+    pile = Pile(pools, groups, scan.shows, copies.pairs, source.spec.strata, classes)
     splits = choose_splits(pile, params, shared.seed)
     labeled = [scan.records[row] for row in splits["labeled"]]
     simulated = simulated_source(params, source, shared.seed, labeled)
@@ -61,7 +69,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     images, sets = image_table(scan, splits), set_table(pile, splits, params)
     for warning in check_incoming(images, sets, source.spec):
         print(f"warning: {warning}")
-    look = Inspection(source.spec, quarantine, HeldOut.of(scan, splits, params.near_duplicate_rms))
+    look = Inspection(source.spec, quarantine, HeldOut.of(scan, splits, params.near_duplicate_rms), classes)
     extra = {
         "foregrounds": look.foregrounds(foregrounds),
         "backgrounds": look.backgrounds(backgrounds),

@@ -37,7 +37,7 @@ def image_table(scan: Scan, splits: dict[str, np.ndarray]) -> pd.DataFrame:
 
 def set_table(pile: Pile, splits: dict[str, np.ndarray], params: PrepareParams) -> pd.DataFrame:
     """A row a set that was asked for or brought: split, images, lacking_images (0 where the source brings the set) and
-    lacking_classes, the names that no mask of `labeled` or `test` shows."""
+    lacking_classes, the names of classes learnt that no mask of `labeled` or `test` shows."""
     rows = []
     for split in SPLITS:
         asked = params.oracle_images if split == "oracle" else getattr(params, split)
@@ -45,7 +45,8 @@ def set_table(pile: Pile, splits: dict[str, np.ndarray], params: PrepareParams) 
         if not images and (asked == 0 or split == "full"):
             continue
         exact = asked is not None and (split in ("labeled", "oracle", "full", "unlabeled") or split not in pile.pools)
-        shown = pile.shows[splits[split]].any(0) if split in ("labeled", "test") else np.ones(len(pile.classes), bool)
+        needed = pile.learnt and split in ("labeled", "test")
+        shown = pile.shows[splits[split]].any(0) if needed else np.ones(len(pile.classes), bool)
         lacking = [name for name, seen in zip(pile.classes[1:], shown[1:], strict=True) if not seen]
         rows.append((split, images, asked - images if exact else 0, ", ".join(lacking)))
     return pd.DataFrame(rows, columns=["split", "images", "lacking_images", "lacking_classes"])

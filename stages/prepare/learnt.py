@@ -39,6 +39,11 @@ def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
     )
 
 
+def learns_classes(spec: DatasetSpec, learn: Learn) -> bool:
+    """Whether the spec that `learnt_spec` gives has classes. Images are split by them even where it has none."""
+    return bool(spec.classes) and learn in ("auto", "classes")
+
+
 def check_target(spec: DatasetSpec, target: str) -> None:
     """Raises UserError when the target model that `train.target` names learns from labels which are not learnt.
 

@@ -124,8 +124,8 @@ class PrepareParams(Params):
     """Which labels of the source the pipeline learns and is tested on; the others are left out. classes: of pixels,
     boxes or images. auto: the gaze where there is one, else classes, else keypoints, else depth."""
     labeled: int | None = Field(50, ge=0)
-    """Labelled images to learn labels from, at least one a class; a smaller choice is a part of a larger one.
-    null takes all; 0 for none, where there are no classes."""
+    """Labelled images to learn labels from, at least one a class where classes are learnt; a smaller choice is a
+    part of a larger one. null takes all; 0 for none, where no classes are learnt."""
     at_most: dict[str, Annotated[int, Field(ge=1)]] = Field({})
     """By the name of a class: the most labelled images that may show it, to see what a rare one costs."""
     full: int | None = Field(0, ge=0)

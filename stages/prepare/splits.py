@@ -19,7 +19,8 @@ class Pile:
     """What splitting knows of N images.
 
     pools: (N,) the set that the source puts each in. groups: (N,) names. shows: (N, K) bool, the classes in each label,
-    background first. copies: (P, 2) row numbers of duplicates. classes: K names.
+    background first. copies: (P, 2) row numbers of duplicates. classes: K names. learnt: whether the classes are; if
+    not, the sets are spread over them, but need not show each.
     """
 
     pools: np.ndarray
@@ -27,6 +28,7 @@ class Pile:
     shows: np.ndarray
     copies: np.ndarray
     classes: tuple[str, ...]
+    learnt: bool = True
 
     @cached_property
     def strata(self) -> np.ndarray:
@@ -92,7 +94,10 @@ def _ordered(pile: Pile, rows: np.ndarray, order: Order, random: np.random.Gener
 
 
 def _reserve(pile: Pile, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Rows kept for `labeled`, one that shows each class, so that test and val cannot take the last one of a class."""
+    """Rows kept for `labeled`, one that shows each class learnt, so that test and val cannot take the last one of a
+    class."""
+    if not pile.learnt:
+        return np.zeros(0, int)
     return rows[cover(pile.shows[rows], random.permutation(len(rows)))]
 
 
@@ -110,6 +115,13 @@ def _exactly(rows: np.ndarray, count: int, name: str) -> np.ndarray:
 
 def _few_shot(pile: Pile, rows: np.ndarray, count: int | None, at_most: Mapping[str, int], seed: int) -> np.ndarray:
     """The labelled images to learn from: first one for each class, then every stratum in turn."""
+    if pile.learnt:
+        _require_classes(pile, rows)
+    order = _limited(pile, _ordered(pile, rows, even_order, _random(seed, "labeled")), at_most)
+    return order if count is None else _exactly(order, count, "labeled")
+
+
+def _require_classes(pile: Pile, rows: np.ndarray) -> None:
     needed = pile.shows.shape[1] - 1
     for name, shown in zip(pile.classes[1:], pile.shows[rows].any(0)[1:], strict=True):
         if not shown:
@@ -119,8 +131,6 @@ def _few_shot(pile: Pile, rows: np.ndarray, count: int | None, at_most: Mapping[
             f"prepare.labeled: {len(rows)} labelled images for {needed} classes are left after test and val; "
             f"label at least {needed}, one a class"
         )
-    order = _limited(pile, _ordered(pile, rows, even_order, _random(seed, "labeled")), at_most)
-    return order if count is None else _exactly(order, count, "labeled")
 
 
 def _limited(pile: Pile, order: np.ndarray, at_most: Mapping[str, int]) -> np.ndarray:

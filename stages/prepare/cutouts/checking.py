@@ -20,17 +20,20 @@ Read = tuple[Record, Pixels]
 class Inspection:
     """Reads each file once and gives those that can be used. Bad files end it, or with `quarantine` are left out.
 
-    bad: (file, reason) of those left out so far. copies: what backgrounds that were left out are copies of.
+    classes: whether they are learnt, so that each needs a cut-out. bad: (file, reason) of those left out so far.
+    copies: what backgrounds that were left out are copies of.
     """
 
     spec: DatasetSpec
     quarantine: bool
     held_out: HeldOut
+    classes: bool = True
     bad: list[tuple[str, str]] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
 
     def foregrounds(self, records: Iterable[Record]) -> Iterator[Read]:
-        """The cut-outs. Raises UserError, at the end, for a class that none of them shows; without any all is well."""
+        """The cut-outs. Raises UserError, at the end, for a learnt class that none of them shows; without any all is
+        well."""
         seen: set[int | None] = set()
         before = len(self.bad)
         if isinstance(records, Sized):
@@ -38,7 +41,7 @@ class Inspection:
         for record, pixels in self._readable(records, check_foreground):
             seen.add(pixels.class_id)
             yield record, pixels
-        for class_id in self.spec.foreground:
+        for class_id in self.spec.foreground if self.classes else ():
             if (seen or len(self.bad) > before) and class_id not in seen:
                 raise UserError(
                     f"class {self.spec.classes[class_id]}: no foreground shows it; add a cut-out of it, or set "

@@ -4,6 +4,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.common.params import SharedParams
+from stages.common.samples import read_set
 from stages.common.tracking import Tracker
 from stages.prepare.__main__ import main
 from stages.prepare.params import PrepareParams
@@ -34,3 +35,15 @@ def test_a_target_that_cannot_learn_the_labels_ends_the_first_stage(tmp_path, mo
     Path("params.yaml").write_text("train: {target: hourglass}\n")
     main(params.model_copy(update={"learn": "keypoints"}), SharedParams(), Tracker(None))
     assert Path("data/prepare/labeled").is_dir()
+
+
+@pytest.mark.parametrize("learn", ["keypoints", "depth"])
+def test_classes_that_are_not_learnt_ask_for_no_images(tmp_path, monkeypatch, learn):
+    monkeypatch.chdir(tmp_path)
+    settings = {"labeled": 3, "val": 2, "test": 4, "unlabeled": 20, "near_duplicate_rms": 0, "simulator": "none"}
+    params = PrepareParams.model_validate(settings)
+    with pytest.raises(UserError, match=r"^prepare\.labeled: 3 labelled images for 10 classes"):
+        main(params, SharedParams(), Tracker(None))
+    main(params.model_copy(update={"learn": learn}), SharedParams(), Tracker(None))
+    counts = {name: len(read_set(Path("data/prepare") / name)) for name in ("labeled", "val", "test", "foregrounds")}
+    assert counts == {"labeled": 3, "val": 2, "test": 4, "foregrounds": 3}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,18 @@ def test_a_class_that_no_labelled_image_shows_is_named():
     labels = [*(np.arange(20) % 4 + 1), 1, 2, 3, 4, 5]
     with pytest.raises(UserError, match=r"^class e: no labelled image"):
         choose_splits(pile_of(pools, labels=labels), params_of(val=0), seed=0)
+
+
+def test_classes_that_are_not_learnt_need_no_image_each():
+    labels = [1, 2, 3, 4, 1, 2]  # nothing shows e
+    pile = pile_of(["labeled"] * 6, labels=labels)
+    with pytest.raises(UserError, match=r"^prepare\.test: 4 images asked for, but only 2 are left"):
+        choose_splits(pile, params_of(labeled=2, val=0, test=4), seed=0)  # one of each class is kept for labeled
+    with pytest.raises(UserError, match=r"^class e: no labelled image"):
+        choose_splits(pile, params_of(labeled=2, val=0, test=2), seed=0)
+    splits = choose_splits(replace(pile, learnt=False), params_of(labeled=2, val=0, test=4), seed=0)
+    assert (len(splits["labeled"]), len(splits["test"])) == (2, 4)
+    assert not set(splits["labeled"]) & set(splits["test"])
 
 
 @pytest.mark.parametrize(
