@@ -18,7 +18,7 @@ from stages.prepare.params import PrepareParams
 from stages.prepare.reading import read_image, resized
 from stages.prepare.records import Pixels, Record, Source, group_of
 from stages.prepare.sources.class_maps import ClassMap, class_map
-from stages.prepare.sources.coco_json import CocoImage, Entry, image_names, read_coco
+from stages.prepare.sources.coco_json import CocoImage, Entry, image_names, read_coco, refuse_other_size
 from stages.prepare.sources.instances import folder_of, frame_of
 
 POOLS = {"trainingset": "labeled", "testset": "test"}
@@ -58,6 +58,14 @@ class Part(NamedTuple):
     said_by: str
 
 
+class Car(NamedTuple):
+    """A car by the file that lists it. said: its height and width there, None where it says nothing."""
+
+    listed_in: Path
+    said: tuple[int | None, int | None]
+    parts: list[Part]
+
+
 def read_source(params: PrepareParams) -> Source:
     """The cars of both sets. Raises UserError when one is missing or damaged or prepare.classes names no map."""
     root, size = folder_of(params, " and ".join(f"{name}/" for name in POOLS)), frame_of(params)
@@ -65,20 +73,20 @@ def read_source(params: PrepareParams) -> Source:
     spec = DatasetSpec(name="carparts", size=size, channels=3, classes=mapped.classes)
     records = []
     for name, pool in POOLS.items():
-        for path, parts in parts_of(root / name, mapped).items():
+        for path, car in cars_of(root / name, mapped).items():
             group = group_of(path.stem, pool, params.group_pattern)
-            read = partial(read_car, path, parts, spec)
+            read = partial(read_car, path, car, spec)
             records.append(Record(f"{name}-{path.stem}", pool, group, str(path), read))
     return Source(spec, records)
 
 
-def parts_of(folder: Path, mapped: ClassMap) -> dict[Path, list[Part]]:
-    """Image -> its parts. Raises UserError for a part of an unknown image or kind."""
+def cars_of(folder: Path, mapped: ClassMap) -> dict[Path, Car]:
+    """Image -> the car in it. Raises UserError for a part of an unknown image or kind."""
     file = folder / NAME
     found = read_coco(Coco, file, WHY)
     kinds = {one.id: one.name for one in found.categories}
     names = image_names(found.images, file)
-    parts: dict[int, list[Part]] = {number: [] for number in names}
+    cars = {one.id: Car(file, (one.height, one.width), []) for one in found.images}
     for one in found.annotations:
         kind, place = kinds.get(one.category_id, ""), f"{file}: annotation {one.id}"
         if one.image_id not in names or kind not in mapped.ids:
@@ -86,14 +94,16 @@ def parts_of(folder: Path, mapped: ClassMap) -> dict[Path, list[Part]]:
                 f"{place}: of image {one.image_id} and category {one.category_id}, {kind or 'no name'}, which the data "
                 "set does not have; put its own file there"
             )
-        parts[one.image_id].append(Part(mapped.ids[kind], one.segmentation, place))
-    return {folder / "JPEGImages" / names[number]: parts[number] for number in sorted(names)}
+        cars[one.image_id].parts.append(Part(mapped.ids[kind], one.segmentation, place))
+    return {folder / "JPEGImages" / names[number]: cars[number] for number in sorted(names)}
 
 
-def read_car(path: Path, parts: Sequence[Part], spec: DatasetSpec) -> Pixels:
-    """A car with its mask, both at the size of the data set."""
+def read_car(path: Path, car: Car, spec: DatasetSpec) -> Pixels:
+    """A car with its mask, both at the size of the data set. Raises UserError when its parts do not fit the image."""
     image = read_image(path, spec, any_size=True)
-    return resized(Pixels(image, car_mask(parts, (image.shape[0], image.shape[1]))), spec.size)
+    size = (image.shape[0], image.shape[1])
+    refuse_other_size(path, car.said, size, car.listed_in, "parts")
+    return resized(Pixels(image, car_mask(car.parts, size)), spec.size)
 
 
 def car_mask(parts: Sequence[Part], size: tuple[int, int]) -> np.ndarray:

@@ -106,3 +106,12 @@ def test_missing_files_are_one_sentence(tmp_path):
     assert refused(params) == (
         f"{tmp_path}/testset/annotations.json: no such file; put the annotations of Car-Parts-Segmentation there"
     )
+
+
+def test_a_car_of_another_size_than_its_parts_were_drawn_for_is_refused(tmp_path):
+    params = write_cars(tmp_path, PARTS[:2])
+    save(tmp_path / "trainingset/JPEGImages/train1.jpg", noise((16, 32), 5))
+    assert refused(params) == (
+        f"{tmp_path}/trainingset/annotations.json: images: train1.jpg has width 16, but the image has 32, so the parts "
+        "were drawn for another size; scale both, or put the image there that they were drawn in"
+    )
