@@ -6,6 +6,7 @@ city is in both. Without a `val` cities of `train` are held out for the test. Im
 
 Where `disparity/` and `camera/` are there too, images have a depth, in metres: baseline * focal length / disparity,
 with disparity = (p - 1) / 256 for a grey value p > 0 of `<name>_disparity.png`; where it is 0, the depth is unknown.
+Depths beyond 80 m count as unknown too, as in published protocols: there a pixel of disparity is more than 10 m.
 """
 
 import json
@@ -24,6 +25,7 @@ from stages.prepare.sources.class_maps import ClassMap, class_map
 from stages.prepare.sources.depth_png import read_wide
 from stages.prepare.sources.instances import folder_of, frame_of
 
+FARTHEST = 80.0  # metres
 POOLS = {"train": "labeled", "val": "test"}
 SUFFIX = "_leftImg8bit"
 LACKING = "no such file; every image needs its own, so put Cityscapes' there"
@@ -72,11 +74,12 @@ def read_scene(path: Path, scene: Scene, labels: ClassMap, spec: DatasetSpec) ->
 
 
 def scene_depth(scene: Scene, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32 metres, 0 where the disparity is unknown or 0."""
+    """(H, W) float32 metres, 0 where the disparity is unknown or 0, or stands for more than 80 m."""
     values = read_wide(scene.file("disparity", "disparity.png"), size, "disparity", LACKING)
     disparity = (values.astype(np.float64) - 1) / 256
     scale, depth = read_camera(scene.file("camera", "camera.json")), np.zeros(size, np.float32)
     depth[disparity > 0] = scale / disparity[disparity > 0]
+    depth[depth > FARTHEST] = 0
     return depth
 
 

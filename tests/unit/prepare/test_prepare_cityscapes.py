@@ -85,6 +85,16 @@ def test_depth_is_baseline_times_focal_length_by_disparity(tmp_path):
     assert not open_source(write_streets(tmp_path / "flat")).spec.depth
 
 
+def test_depths_beyond_80_metres_are_unknown(tmp_path):
+    params = write_streets(tmp_path, depth=True)
+    values = np.full(SIZE, 2, np.uint16)  # 448 metres times pixels by a disparity of 1 / 256: 114,688 m
+    # 80 m are a disparity of 5.6 pixels, a grey value of 1434.6.
+    values[1], values[2], values[3] = 1434, 1435, 257
+    save(tmp_path / "disparity/train/aachen/aachen_000000_000019_disparity.png", values)
+    depth = open_source(params).records[0].read().depth
+    assert depth[:4, 0] == pytest.approx([0, 0, 448 * 256 / 1434, 0])
+
+
 def test_resizing_takes_mask_and_depth_along(tmp_path):
     params = write_streets(tmp_path, depth=True).model_copy(update={"resize": (12, 24)})
     pixels = open_source(params).records[0].read()
