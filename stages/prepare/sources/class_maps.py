@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from stages.common.errors import UserError
 from stages.common.params import Params, parse, read_yaml
+from stages.common.spec import IGNORE
 
 FOLDER = Path(__file__).with_name("classes")
 FULL = "full"
@@ -16,21 +18,24 @@ class ClassFile(Params):
     """names: the data set's own classes, by their ids where its files hold ids, the background first.
 
     maps: by the name of the map, the classes to learn, each with the own ones that it takes. The first one is the
-    background and takes all that no other one does.
+    background and takes all that no other one does. ignored: by the name of a map, the own classes that become 255,
+    where nothing is learned or tested.
     """
 
     names: tuple[str, ...]
     maps: dict[str, dict[str, tuple[str, ...]]]
+    ignored: dict[str, tuple[str, ...]] = Field({})
 
 
 class ClassMap(NamedTuple):
-    """classes: names by id, the background first. ids: own name -> class id, in the data set's own order."""
+    """classes: names by id, the background first. ids: own name -> class id or 255, in the data set's own order."""
 
     classes: tuple[str, ...]
     ids: dict[str, int]
 
     def of_ids(self, own: np.ndarray, path: Path) -> np.ndarray:
-        """(H, W) uint8 class ids of the data set's own ids. Raises UserError for one that it does not have."""
+        """(H, W) uint8 class ids of the data set's own ids, 255 = ignore. Raises UserError for one that it does not
+        have."""
         if own.max() >= len(self.ids):
             raise UserError(
                 f"{path}: class id {own.max()}, but the data set's own are 0 to {len(self.ids) - 1}; put its own file "
@@ -48,4 +53,5 @@ def class_map(source: str, wanted: str) -> ClassMap:
     if wanted not in found.maps:
         raise UserError(f"prepare.classes: {source} has no {wanted}; choose one of {', '.join([FULL, *found.maps])}")
     taken_by = {own: number for number, taken in enumerate(found.maps[wanted].values()) for own in taken}
+    taken_by |= dict.fromkeys(found.ignored.get(wanted, ()), IGNORE)
     return ClassMap((*found.maps[wanted],), {name: taken_by.get(name, 0) for name in found.names})

@@ -7,6 +7,7 @@ from released_builders import noise, refused, released, save
 from stages.prepare.scan import scan
 from stages.prepare.sources import open_source
 from stages.prepare.splits import Pile, choose_splits
+from stages.train.metrics import segmentation_scores
 
 CITIES = {"train": ("aachen", "bochum", "bremen"), "val": ("frankfurt",), "test": ("berlin",)}
 # Four rows each of static, road, sidewalk, sky, person, car; half of Cityscapes' rows stand in between.
@@ -73,6 +74,19 @@ def test_the_classes_are_the_labels_the_categories_or_those_of_the_articles(tmp_
     assert classes_of(params) == ["static", "road", "sidewalk", "sky", "person", "car"]
     assert classes_of(params, classes="categories") == ["void", "flat", "flat", "sky", "human", "vehicle"]
     assert classes_of(params, classes="articles") == ["background", "road", "background", "sky", "human", "vehicle"]
+
+
+def test_what_cityscapes_does_not_evaluate_is_ignored(tmp_path):
+    source = open_source(write_streets(tmp_path).model_copy(update={"classes": "evaluated"}))
+    assert (source.spec.classes[0], len(source.spec.classes)) == ("void", 20)
+    assert source.records[0].read().mask[::4, 0].tolist() == [255, 1, 2, 11, 12, 14]
+    found = scan(source, quarantine=False)
+    assert found.shows[0].nonzero()[0].tolist() == [1, 2, 11, 12, 14]
+    # A model that is right wherever it counts has a mean of 1 over the classes that are there, whatever static is.
+    truth = np.stack([record.read().mask for record in source.records[:2]])
+    predicted = np.where(truth == 255, 1, truth).astype(np.uint8)
+    scores = segmentation_scores(predicted, truth, source.spec.classes)
+    assert scores == {"miou": 1} | {f"iou/{name}": 1 for name in ("road", "sidewalk", "sky", "person", "car")}
 
 
 def test_depth_is_baseline_times_focal_length_by_disparity(tmp_path):
