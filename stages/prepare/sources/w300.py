@@ -2,8 +2,10 @@
 
 Its sets lie beside one another as they are unpacked, `afw/`, `helen/trainset/`, `helen/testset/`, `lfpw/trainset/`,
 `lfpw/testset/`, `ibug/`, `01_Indoor/` and `02_Outdoor/`, each with images and beside each image a `.pts` file of its
-name. Tested is, as is usual, on ibug, on the sets called testset, and on 01_Indoor and 02_Outdoor; when there are no
-other sets, they are split like any others. Points are counted from 1: the upper left pixel is 1, 1.
+name. Two test sets that are mostly reported apart are pooled here: the full set of 689 images, which are ibug and the
+sets called testset, and the private one of 600, 01_Indoor and 02_Outdoor; a folder that holds one of the two is tested
+on that alone. When there are no other sets, they are split like any others. Points are counted from 1: the upper left
+pixel is 1, 1.
 
 Images are cropped to the square around their points with a margin of a quarter of the points' longer side on each
 side, in the proportions of prepare.resize; what lies outside of the image is black. The points place the crop, so what

@@ -36,7 +36,7 @@ def write_sets(root):
     return released("w300", root, resize=[30, 30])
 
 
-def test_the_usual_test_sets_are_tested_on(tmp_path):
+def test_the_full_and_the_private_test_set_are_tested_on(tmp_path):
     source = open_source(write_sets(tmp_path))
     spec = source.spec
     assert (spec.classes, spec.keypoints, spec.channels, spec.size) == ((), 68, 3, (30, 30))
