@@ -103,7 +103,7 @@ class PrepareParams(Params):
     """Where the images come from, and how many go into which set. All counts are images.
 
     A count is met exactly or the stage stops; a `test/` or `val/` that the source brings itself is taken
-    whole instead, but for images of `val/` that share a group with one of the test or copy it.
+    whole instead, but for images of `val/` that share a group with one of the test or with a copy of it.
     """
 
     source: SourceName = "digits"

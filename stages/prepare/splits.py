@@ -36,13 +36,13 @@ class Pile:
         return strata_of(self.shows, self.shows[self.pools == "labeled"].sum(0))
 
     def reach(self, rows: np.ndarray) -> np.ndarray:
-        """(N,) bool: these rows, all of their groups, and all of their copies."""
-        reached = np.isin(self.groups, self.groups[rows])
+        """(N,) bool: these rows and all of their copies, with all of their groups: who is in a copy is in the row."""
         chosen = np.zeros(len(self.pools), bool)
         chosen[rows] = True
+        alike = chosen.copy()
         for one, other in ((0, 1), (1, 0)):
-            reached[self.copies[chosen[self.copies[:, one]], other]] = True
-        return reached
+            alike[self.copies[chosen[self.copies[:, one]], other]] = True
+        return np.isin(self.groups, self.groups[alike])
 
 
 def require_images_for_classes(labeled: int | None, classes: int) -> None:
@@ -57,11 +57,11 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
     """Row numbers of each set, in the order of choice.
 
     A test or val that the source brings itself is taken whole, but for what is barred, else split off the labelled set.
-    What is in a higher set (test, then val, then labeled, then oracle and full) keeps its group and its copies out of
-    the lower ones; unlabelled images may be among those of labeled, oracle and full, for the generator sees no label,
-    an image of the oracle may be in full, and full shares groups with labeled. Each order is drawn without regard to
-    the counts, so that the choice of 10 images is the head of the choice of 20. Raises UserError when the images or
-    their classes do not suffice.
+    What is in a higher set (test, then val, then labeled, then oracle and full) keeps its group, its copies and their
+    groups out of the lower ones; unlabelled images may be among those of labeled, oracle and full, for the generator
+    sees no label, an image of the oracle may be in full, and full shares groups with labeled. Each order is drawn
+    without regard to the counts, so that the choice of 10 images is the head of the choice of 20. Raises UserError when
+    the images or their classes do not suffice.
     """
     wanted = {"test": params.test, "val": params.val}
     own = [name for name in wanted if name in pile.pools]

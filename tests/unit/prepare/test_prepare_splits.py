@@ -73,6 +73,21 @@ def test_copies_never_cross_from_held_out_to_learned(seed):
     assert not original["val"] & original["unlabeled"]
 
 
+def test_the_group_of_a_copy_of_a_held_out_image_is_held_out_too():
+    # 0 is tested, 1 validates; 2 copies 0 and shows the same as 3 and 8; 4 copies 1 and shows the same as 5.
+    pools = ["test", "val", *["labeled"] * 5, "unlabeled", "unlabeled"]
+    groups = ["t", "v", "p", "p", "q", "q", "r", "s", "p"]
+    labels = [1, 1, 1, 2, 1, 2, 1, 1, 1]
+    pile = pile_of(pools, groups, labels, copies=[(0, 2), (4, 1)])
+    splits = choose_splits(replace(pile, learnt=False), params_of(labeled=None, full=None), seed=0)
+    assert {name: splits[name].tolist() for name in ("test", "val", "labeled", "unlabeled")} == {
+        "test": [0],
+        "val": [1],
+        "labeled": [6],
+        "unlabeled": [7],
+    }
+
+
 def test_sets_of_the_source_keep_their_images_and_rank_test_val_labeled_unlabeled():
     pools = ["test"] * 5 + ["val"] * 5 + ["labeled"] * 10 + ["unlabeled"] * 6
     copies = [(0, 5), (1, 10), (6, 11), (2, 20), (7, 21), (12, 22)]
