@@ -21,7 +21,7 @@ from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
-from stages.prepare.later import train_target
+from stages.prepare.later import asked_folds, check_folds, train_target
 from stages.prepare.learnt import (
     check_annotator,
     check_baselines,
@@ -44,7 +44,7 @@ REPORTS = Path("reports/prepare")
 
 
 def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
-    recipes, target = compared_recipes(), train_target()
+    recipes, target, folds = compared_recipes(), train_target(), asked_folds()
     source = open_source(params, shared.seed)
     quarantine = params.bad_files == "quarantine"
     classes = learns_classes(source.spec, params.learn)
@@ -54,6 +54,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     pools, groups = (np.array([getattr(r, name) for r in scan.records], dtype=str) for name in ("pool", "group"))
     pile = Pile(pools, groups, scan.shows, copies.pairs, source.spec.strata, classes)
     splits = choose_splits(pile, params, shared.seed)
+    check_folds(folds, groups[splits["test"]].tolist())
     labeled = [scan.records[row] for row in splits["labeled"]]
     simulated = simulated_source(params, source, shared.seed, labeled)
     spec = learnt_spec(simulated.spec, params.learn)

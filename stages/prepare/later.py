@@ -1,5 +1,8 @@
 """Keys of later stages that are looked at here, so that a mistake ends the pipeline before hours of training."""
 
+from collections.abc import Sequence
+
+from stages.common.errors import UserError
 from stages.common.params import Params, Section, params_file, parse, read_yaml
 from stages.common.tasks import AUTO
 
@@ -10,9 +13,32 @@ class TrainKeys(Params):
     target: str = AUTO
 
 
+class EvaluateKeys(Params):
+    """Of the section `evaluate`."""
+
+    folds: int = 0
+
+
 def train_target() -> str:
     """`train.target` of params.yaml; auto without the file or the key. Raises UserError when it is no text."""
     return _keys(TrainKeys, "train").target
+
+
+def asked_folds() -> int:
+    """`evaluate.folds` of params.yaml; 0 without the file or the key. Raises UserError when it is no whole number."""
+    return _keys(EvaluateKeys, "evaluate").folds
+
+
+def check_folds(folds: int, groups: Sequence[str]) -> None:
+    """Raises UserError when the test images are of fewer groups than they have to be cut into folds, which are of whole
+    groups."""
+    count = len(set(groups))
+    if folds > count:
+        raise UserError(
+            f"{params_file()}: evaluate.folds: {folds} folds, but the {len(groups)} test images are of {count} "
+            f"group{'' if count == 1 else 's'}, and a fold holds whole ones; set it to "
+            f"{f'at most {count}, or ' if count > 1 else ''}0 for none, or name smaller groups by prepare.group_pattern"
+        )
 
 
 def _keys(cls: type[Section], section: str) -> Section:

@@ -7,6 +7,7 @@ from stages.common.params import SharedParams
 from stages.common.samples import read_set
 from stages.common.tracking import Tracker
 from stages.prepare.__main__ import main
+from stages.prepare.later import check_folds
 from stages.prepare.params import PrepareParams
 
 
@@ -47,3 +48,28 @@ def test_classes_that_are_not_learnt_ask_for_no_images(tmp_path, monkeypatch, le
     main(params.model_copy(update={"learn": learn}), SharedParams(), Tracker(None))
     counts = {name: len(read_set(Path("data/prepare") / name)) for name in ("labeled", "val", "test", "foregrounds")}
     assert counts == {"labeled": 3, "val": 2, "test": 4, "foregrounds": 3}
+
+
+def test_more_folds_than_groups_of_test_images_end_the_first_stage(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"labeled": 10, "val": 0, "test": 10, "unlabeled": 20, "near_duplicate_rms": 0, "simulator": "none"}
+    params = PrepareParams.model_validate(settings)
+    Path("params.yaml").write_text("evaluate: {folds: 11}\ntrain: {checkpoints: 2}\n")
+    with pytest.raises(UserError) as error:
+        main(params, SharedParams(), Tracker(None))
+    assert str(error.value) == (
+        "params.yaml: evaluate.folds: 11 folds, but the 10 test images are of 10 groups, and a fold holds whole ones; "
+        "set it to at most 10, or 0 for none, or name smaller groups by prepare.group_pattern"
+    )
+    Path("params.yaml").write_text("evaluate: {folds: 10}\ntrain: {checkpoints: 2}\n")
+    main(params, SharedParams(), Tracker(None))
+
+
+def test_folds_hold_whole_groups_of_test_images():
+    cities = ["frankfurt"] * 267 + ["lindau"] * 59 + ["munster"] * 174
+    with pytest.raises(UserError, match=r"5 folds, but the 500 test images are of 3 groups.*; set it to at most 3, or"):
+        check_folds(5, cities)
+    check_folds(3, cities)
+    check_folds(0, [])
+    with pytest.raises(UserError, match=r"2 folds, but the 267 test images are of 1 group, .*; set it to 0 for none"):
+        check_folds(2, cities[:267])
