@@ -4,7 +4,8 @@ TARGET_MEANINGS: dict[str, tuple[str, str, str]] = {
     "target/miou": (
         "mIoU",
         "0 to 1",
-        "Mean over classes of overlap divided by union of predicted and true pixels on the test set; 1 is perfect.",
+        "Mean over the classes that the test masks show of overlap divided by union of predicted and true pixels; 1 is "
+        "perfect.",
     ),
     "target/gaze_deg": (
         "Gaze error",

@@ -40,7 +40,7 @@ WORDINGS = {
         failure="label",
         score="mean IoU",
         explanation="mIoU (mean intersection over union, 0 to 1) is the overlap of predicted and true pixels divided "
-        "by their union, averaged over classes.",
+        "by their union, averaged over the classes that the test masks show.",
     ),
     "gaze": Wording(
         "Gaze of",
