@@ -73,7 +73,7 @@ class SegmentationTarget(Target):
         return segmentation_scores(predictions.numpy(), labels.numpy(), self.spec.classes)
 
     def image_scores(self, predictions: Tensor, labels: Tensor) -> np.ndarray:
-        """(N,) mean IoU of each image alone, over the classes in its prediction or mask; nan where all is ignored."""
+        """(N,) mean IoU of each image alone, over the classes in its mask; nan where all is ignored."""
         return mean_ious(predictions.numpy(), labels.numpy(), len(self.spec.classes))
 
     def draw(self, images: np.ndarray, labels: Tensor) -> np.ndarray:
@@ -82,15 +82,15 @@ class SegmentationTarget(Target):
 
 
 def mean_ious(predictions: np.ndarray, masks: np.ndarray, classes: int) -> np.ndarray:
-    """(N,) mean IoU of each image alone, over the classes in its prediction or mask; nan when all of it is ignored."""
+    """(N,) mean IoU of each image alone, over the classes in its mask; nan when all of it is ignored."""
     scores = np.full(len(masks), np.nan)
     for i, (predicted, true) in enumerate(zip(predictions, masks, strict=True)):
         kept = true != IGNORE
         pairs = true[kept].astype(np.int64) * classes + predicted[kept]
         table = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-        union = table.sum(0) + table.sum(1) - table.diagonal()
-        if union.any():
-            scores[i] = np.mean(table.diagonal()[union > 0] / union[union > 0])
+        union, shown = table.sum(0) + table.sum(1) - table.diagonal(), table.sum(1) > 0
+        if shown.any():
+            scores[i] = np.mean(table.diagonal()[shown] / union[shown])
     return scores
 
 

@@ -100,6 +100,7 @@ def test_score_of_one_image_by_hand():
     scores = mean_ious(predicted, true, 3)
     assert scores[0] == pytest.approx((1 / 2 + 1 / 2) / 2)  # class 2 is predicted in an ignored pixel only
     assert np.isnan(scores[1])
+    assert mean_ious(np.array([[[0, 0, 2, 2]]]), true[:1], 3)[0] == pytest.approx((2 / 2 + 0) / 2)  # 2 is nowhere true
 
 
 def test_best_middle_and_worst_never_share_an_image():
