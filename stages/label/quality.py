@@ -58,11 +58,11 @@ def predict_held_out(
 
 
 def pooled_iou(predictions: np.ndarray, masks: np.ndarray, classes: Sequence[int]) -> dict[int, float]:
-    """Intersection over union of each class over all pixels of the set; nan where neither has the class."""
+    """Intersection over union of each class over all pixels of the set; nan where no mask shows the class."""
     valid = masks != IGNORE
     result = {}
     for c in classes:
         both = ((predictions == c) & (masks == c) & valid).sum()
         either = (((predictions == c) | (masks == c)) & valid).sum()
-        result[c] = float(both / either) if either else float("nan")
+        result[c] = float(both / either) if (masks == c).any() else float("nan")
     return result

@@ -84,6 +84,7 @@ def test_folds_are_even_and_pools_leave_out_their_images(bank):
 def test_pooled_iou_by_hand():
     truth = np.array([[[0, 0, 1, 1]], [[2, 2, 255, 0]]])
     guess = np.array([[[0, 1, 1, 1]], [[2, 0, 2, 0]]])
+    assert np.isnan(pooled_iou(np.full_like(guess, 3), truth, [3])[3])  # predicted, but no mask shows it
     iou = pooled_iou(guess, truth, range(4))
     assert iou[0] == pytest.approx(2 / 4)
     assert iou[1] == pytest.approx(2 / 3)
