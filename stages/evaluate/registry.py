@@ -2,8 +2,8 @@
 
 Which model: of the recipe with the best mean over seeds, the seed with the best score on the validation images (the
 first seed without validation images). The test scores of the seeds do not choose among them, for that would be a peek
-at the test set. The champion is compared by the mean of its recipe, on the same test set, so a lucky seed does not
-win either.
+at the test set. The champion is compared by the mean of its recipe, on the same test set and by the same metric, so a
+lucky seed does not win either.
 """
 
 from collections.abc import Mapping
@@ -50,6 +50,8 @@ class Candidate:
         return {
             "recipe": self.recipe,
             "seed": str(self.seed),
+            # Names the distance within which a keypoint counts, which the key does not.
+            "metric": self.metric.title,
             self.key: repr(self.score),
             "test_digest": self.test_digest,
             "weights_digest": self.weights_digest,
@@ -125,13 +127,16 @@ def decide(present: Mapping[str, str] | None, candidate: Candidate) -> tuple[boo
         before = float(present[candidate.key])
     except (KeyError, ValueError):
         return True, "the one before has no score"
-    metric = candidate.metric
+    metric, measured = candidate.metric, present.get("metric", "a metric that it does not name")
+    if measured != metric.title:
+        return True, f"the one before was measured by {measured}"
     now, then = (f"{value:.{metric.digits + 1}f}{metric.unit}" for value in (candidate.score, before))
     return metric.better(candidate.score, before), f"{now} against {then} {metric.short} on the same test set"
 
 
 def _same(present: Mapping[str, str], candidate: Candidate) -> bool:
-    return all(present.get(key) == candidate.tags()[key] for key in ("weights_digest", "test_digest", candidate.key))
+    keys = ("weights_digest", "test_digest", "metric", candidate.key)
+    return all(present.get(key) == candidate.tags()[key] for key in keys)
 
 
 def _champion(client: Any, name: str) -> Any:

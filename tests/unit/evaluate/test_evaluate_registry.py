@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluate_builders import GAZE, MIOU, scored
+from evaluate_builders import GAZE, MIOU, PCK, scored
 from torch import nn
 
 from stages.common.tracking import tracking
@@ -40,6 +40,15 @@ def test_an_error_takes_the_title_when_it_is_lower():
 
 def test_a_champion_of_another_metric_gives_way():
     assert decide(candidate(0.9).tags(), replace(candidate(7.5), metric=GAZE)) == (True, "the one before has no score")
+
+
+def test_shares_of_keypoints_within_other_distances_are_not_compared():
+    near = replace(PCK, title="share of keypoints within 2 px")
+    present, wider = replace(candidate(0.8), metric=near).tags(), replace(candidate(0.75), metric=PCK)
+    assert decide(present, wider) == (True, "the one before was measured by share of keypoints within 2 px")
+    assert decide(present, replace(wider, metric=near)) == (False, "0.7500 against 0.8000 PCK on the same test set")
+    untold = {key: value for key, value in present.items() if key != "metric"}
+    assert decide(untold, wider) == (True, "the one before was measured by a metric that it does not name")
 
 
 def test_a_registry_that_fails_is_told_and_does_not_raise():
