@@ -58,7 +58,7 @@ def main(params: EvaluateParams, shared: SharedParams, track: Tracker) -> None:
     findings = Findings(
         spec, scores, missing, params.baseline, verdict, chosen, len(test), evidence, provenance, champion, features,
         params.license, best.target.task, folds,
-        [recipe for recipe in missing if accepted_samples(root, recipe) == 0],
+        [recipe for recipe in missing if accepted_samples(root, recipe) == 0], params.folds,
     )  # fmt: skip
     write_reports(REPORTS, findings, evaluated, test, params.pictures)
     track.artifact(REPORTS / "report.html")

@@ -23,6 +23,7 @@ class Findings:
 
     chosen: recipe -> the seed whose model is shown and registered. champion: what champion.json holds. features: the
     feature space of the GAN's distances. task: of the targets. folds: the scores by the protocol of the articles.
+    fold_count: folds of the test set; 0 where that protocol was not asked for.
     """
 
     spec: DatasetSpec
@@ -40,6 +41,7 @@ class Findings:
     task: str
     folds: Sequence[RecipeScores] = ()
     empty: Sequence[str] = ()
+    fold_count: int = 0
 
     @property
     def by_oracle(self) -> bool:
@@ -55,11 +57,6 @@ class Findings:
         }
         left_out = [f"Recipe {recipe} is not in this comparison: {why}." for recipe, why in reasons.items()]
         return left_out + [ORACLE_NOTE] * self.by_oracle
-
-    @property
-    def fold_count(self) -> int:
-        """Folds of the test set; 0 where the protocol of the articles was not asked for."""
-        return len(self.folds[0].seeds) // len(self.scores[0].seeds) if self.folds else 0
 
     @property
     def best(self) -> RecipeScores:

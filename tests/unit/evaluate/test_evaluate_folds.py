@@ -110,11 +110,12 @@ def test_one_fold_is_refused():
 
 
 def test_report_and_summary_tell_of_folds_when_there_are_any(tmp_path):
-    scores = [scored("real", [0.5, 0.6]), scored("gan", [0.7, 0.8])]
+    # Of three seeds two have checkpoints: four values are two folds of them, not one of three.
+    scores = [scored("real", [0.5, 0.55, 0.6]), scored("gan", [0.7, 0.75, 0.8])]
     folds = [scored("real", [0.41, 0.43, 0.45, 0.47]), scored("gan", [0.61, 0.63, 0.65, 0.67])]
-    text = summary(made_findings(tmp_path, scores, folds=folds))
+    text = summary(made_findings(tmp_path, scores, folds=folds, fold_count=2))
     assert "| recipe | mIoU over 2 folds |\n|---|---:|\n| real | 0.440 ± 0.026 |\n| gan | 0.640 ± 0.026 |\n" in text
-    page = render(made_findings(tmp_path, scores, folds=folds), {})
+    page = render(made_findings(tmp_path, scores, folds=folds, fold_count=2), {})
     assert "cut into 2 folds" in page
     assert "0.640 ± 0.026" in page
     for plain in (summary(made_findings(tmp_path, scores)), render(made_findings(tmp_path, scores), {})):
