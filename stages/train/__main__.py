@@ -50,7 +50,7 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
         for seed, outcome in outcomes.items():
             config = target_config(target) | {"seed": seed, "step": outcome.kept_step}
             save_weights(models / f"seed-{seed}.safetensors", outcome.weights, config)
-            write_checkpoints(models / CHECKPOINTS, work, seed, target)
+            write_checkpoints(models / CHECKPOINTS, work, seed, target, outcome.step)
         (reports / "metrics.json").write_text(json.dumps(metrics, indent=1))
         history_table(outcomes, target.metric.name).to_csv(reports / "history.csv", index=False)
     tracker.metrics(metrics)
@@ -59,9 +59,9 @@ def main(params: TrainParams, shared: SharedParams, tracker: Tracker, recipe: st
     work.clear()
 
 
-def write_checkpoints(folder: Path, work: WorkFolder, seed: int, target: Target) -> None:
-    """The weights that were kept on the way, if any; a seed that ended early has fewer of them."""
-    for step in target.params.checkpoint_steps:
+def write_checkpoints(folder: Path, work: WorkFolder, seed: int, target: Target, last: int) -> None:
+    """The weights that were kept on the way, if any; of a seed that patience ended fewer and its last ones."""
+    for step in sorted({*target.params.checkpoint_steps, last}):
         if kept := work.load(checkpoint_name(seed, step)):
             config = target_config(target) | {"seed": seed, "step": step}
             save_weights(folder / f"seed-{seed}-step-{step:06d}.safetensors", kept["weights"], config)

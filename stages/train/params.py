@@ -196,8 +196,8 @@ class TrainParams(Params):
     patience: int = Field(default=0, ge=0)
     """Looks without a better value after which a seed stops; 0 never stops, so that all recipes get the same steps."""
     checkpoints: int = Field(default=0, ge=0, le=100)
-    """Weights kept beside those of `select`, evenly spaced over the steps, the last ones among them; `evaluate.folds`
-    chooses from them."""
+    """Weights kept beside those of `select`, evenly spaced over the steps, the last ones among them, also where
+    `patience` ends a seed; `evaluate.folds` chooses from them."""
     save_every: int = Field(default=200, ge=1)
     """Steps between two savings of the training state, from which a killed run goes on."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

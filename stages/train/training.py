@@ -171,7 +171,7 @@ def train_seed(run: SeedRun, store: Store, on_step: OnStep) -> Outcome:
         step = run.outcome.step
         if step % params.validate_every == 0 or step == params.steps:
             run.look()
-        if step in params.checkpoint_steps:
+        if step in params.checkpoint_steps or (params.checkpoints and run.done()):
             store.save({"weights": run.learner.weights()}, checkpoint_name(run.seed, step))
         if step % params.save_every == 0 or run.done() or store.overdue():
             run.outcome.seconds = before + time.monotonic() - since

@@ -94,3 +94,12 @@ def test_checkpoints_lie_beside_the_weights_that_were_chosen(project: Path) -> N
     )
     assert torch.equal(last, chosen)
     assert not torch.equal(early, last)
+
+
+def test_a_seed_that_stops_before_its_first_checkpoint_leaves_its_last_weights(project: Path) -> None:
+    run(checkpoints=1, validate_every=1, patience=2, learning_rate=1e-9)
+    folder = project / "models/train/gan+real"
+    history = pd.read_csv(project / "reports/train/gan+real/history.csv").groupby("seed")["step"].max()
+    assert history.max() < 20
+    names = [f"seed-{seed}-step-{history[seed]:06d}.safetensors" for seed in (5, 6)]
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == names
