@@ -8,7 +8,7 @@ from typing import Any
 from flows.overlay import check_overlay, merged, nested, preset_path, read_overlay
 from flows.study.description import Study
 from stages.common.errors import UserError
-from stages.common.recipes import RECIPES
+from stages.common.recipes import RECIPES, UPPER_BOUND
 from stages.common.tracking import flatten
 
 PARAMS, PRESETS = Path("params.yaml"), Path("presets")
@@ -75,6 +75,7 @@ def _run(study: Study, name: str, value: int | float | None, base: dict[str, Any
         title = f"{name}, {study.axis.title} {value:g}"
     compared = {row.recipe, study.level or row.recipe}
     recipes = tuple(recipe for recipe in RECIPES if recipe in compared)
-    overlay = merged(overlay, {"evaluate": {"recipes": [*recipes], "baseline": study.level or row.recipe}})
+    baseline = row.recipe if study.level in (None, UPPER_BOUND) else study.level
+    overlay = merged(overlay, {"evaluate": {"recipes": [*recipes], "baseline": baseline}})
     check_overlay(PARAMS, overlay, source)
     return Run(title, name, row.recipe, value, recipes, overlay)

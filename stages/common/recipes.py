@@ -47,7 +47,7 @@ class ComparedRecipes(Params):
     recipes: tuple[Recipe, ...] = Field(("real", "gan", "gan+real"), min_length=1)
     """The recipes to compare, in the order of tables and charts; one without models is left out and said to be."""
     baseline: Recipe = "real"
-    """The recipe that the others have to beat."""
+    """The recipe that the others have to beat; of several one of them, but not `full`, which has more labels."""
 
     @field_validator("recipes")
     @classmethod
@@ -60,8 +60,9 @@ class ComparedRecipes(Params):
 def compared_recipes(path: Path | None = None) -> tuple[str, ...]:
     """`evaluate.recipes` of params.yaml, checked with the keys beside it; none without the file or that section.
 
-    Raises UserError when it or `evaluate.baseline` names no recipe, or when `evaluate.folds` would find no checkpoints:
-    the stages between make what the recipes need, so such a mistake would end a run after hours.
+    Raises UserError when it or `evaluate.baseline` names no recipe, when no verdict could use that baseline, or when
+    `evaluate.folds` would find no checkpoints: the stages between make what the recipes need, so such a mistake would
+    end a run after hours.
     """
     path = path or params_file()
     content = read_yaml(path) if path.is_file() else {}
@@ -71,4 +72,21 @@ def compared_recipes(path: Path | None = None) -> tuple[str, ...]:
     if section.get("folds") and not (isinstance(train, dict) and train.get("checkpoints")):
         raise UserError(f"{path}: evaluate.folds chooses among checkpoints; set train.checkpoints, to 10 for example")
     named = {key: value for key, value in section.items() if key in ComparedRecipes.model_fields}
-    return parse(ComparedRecipes, named, path, "evaluate").recipes
+    compared = parse(ComparedRecipes, named, path, "evaluate")
+    _check_baseline(compared, path)
+    return compared.recipes
+
+
+def _check_baseline(compared: ComparedRecipes, path: Path) -> None:
+    recipes, baseline = compared.recipes, compared.baseline
+    if len(recipes) == 1:  # has nothing to beat
+        return
+    if baseline == UPPER_BOUND:
+        raise UserError(
+            f"{path}: evaluate.baseline: {UPPER_BOUND}, the upper bound, has more labels than the others, so it cannot "
+            "be what they have to beat; name another one of evaluate.recipes"
+        )
+    if baseline not in recipes:
+        raise UserError(
+            f"{path}: evaluate.baseline: {baseline} is not among evaluate.recipes; add it there or name one of them"
+        )

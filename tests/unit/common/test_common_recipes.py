@@ -23,6 +23,8 @@ def test_every_known_recipe_passes():
         ("{baseline: rael}", r"evaluate\.baseline: input should be 'real', .* \(found 'rael'\)$"),
         ("{recipes: [real, gan, real]}", r"evaluate\.recipes: names a recipe twice"),
         ("{recipes: []}", r"evaluate\.recipes: "),
+        ("{recipes: [real, full], baseline: full}", r"evaluate\.baseline: full, the upper bound, has more labels than"),
+        ("{recipes: [gan, gan+real]}", r"evaluate\.baseline: real is not among evaluate\.recipes; add it there or"),
     ],
 )
 def test_a_wrong_recipe_to_compare_is_refused_by_its_key(tmp_path, section, words):
@@ -36,7 +38,9 @@ def test_a_wrong_recipe_to_compare_is_refused_by_its_key(tmp_path, section, word
 @pytest.mark.parametrize(
     ("section", "recipes"),
     [
-        ("{recipes: [real, composite+real], baseline: gan, batch: 8}", ("real", "composite+real")),
+        ("{recipes: [gan, composite+real], baseline: gan, batch: 8}", ("gan", "composite+real")),
+        ("{recipes: [full], baseline: real}", ("full",)),
+        ("{recipes: [full], baseline: full}", ("full",)),
         ("null", ()),
         ("{}", ("real", "gan", "gan+real")),
     ],

@@ -105,6 +105,12 @@ def test_without_axis_and_level_a_row_is_one_run_with_itself_as_baseline():
     assert run.overlay == {"evaluate": {"recipes": ["gan"], "baseline": "gan"}}
 
 
+def test_the_upper_bound_as_level_is_no_baseline():
+    study = Study.model_validate({"level": "full", "rows": {"only": {"recipe": "gan"}}})
+    (run,) = [run for run in planned(study, Path("x.yaml")) if run.row == "only"]
+    assert run.overlay == {"evaluate": {"recipes": ["gan", "full"], "baseline": "gan"}}
+
+
 @pytest.mark.parametrize(
     ("changes", "settings", "said"),
     [
