@@ -1,7 +1,11 @@
 """Keypoints as heat maps and back."""
 
+import math
+
 import torch
 from torch import Tensor
+
+LOWEST = 1e-6
 
 
 def encode(places: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
@@ -19,7 +23,8 @@ def decode(maps: Tensor) -> Tensor:
     """Places (N, K, 2) of the peaks of heat maps (N, K, height, width), in pixels of the heat map.
 
     The highest pixel, moved by at most half of one to the top of the Gaussian through it and its neighbours: the Taylor
-    expansion of the logarithm (Zhang et al., CVPR 2020, section 3.2), along x and y apart, without smoothing before.
+    expansion of the logarithm (Zhang et al., CVPR 2020, section 3.2), along x and y apart, without smoothing before. In
+    the outermost rows and columns the two next pixels inward take the place of the neighbours.
     """
     height, width = maps.shape[2:]
     peaks = maps.flatten(2).argmax(dim=2)
@@ -30,10 +35,16 @@ def decode(maps: Tensor) -> Tensor:
 
 
 def _offset(lines: Tensor, peaks: Tensor) -> Tensor:
-    """How far the top of a Gaussian lies beside the highest pixel of lines (N, K, L); 0 at the ends."""
+    """How far, up to half a pixel, the top of a Gaussian lies beside the highest pixel of lines (N, K, L)."""
     last = lines.shape[2] - 1
-    # Mirrored at the ends, where one neighbour is missing.
-    before, after = (peaks - 1).abs(), last - (last - peaks - 1).abs()
-    logs = lines.clamp(min=1e-6).log().gather(2, torch.stack([before, peaks, after], dim=2))
+    if last < 2:
+        return torch.zeros(peaks.shape, dtype=lines.dtype, device=lines.device)
+    # At an end the two pixels inward of the peak stand in: a parabola is the same through any three of its points.
+    middle = peaks.clamp(1, last - 1)
+    logs = lines.clamp(min=LOWEST).log().gather(2, torch.stack([middle - 1, middle, middle + 1], dim=2))
     left, top, right = logs.unbind(dim=2)
-    return (left - right) / (2 * (left + right - 2 * top).clamp(max=-1e-6))
+    curve = left + right - 2 * top
+    offset = (middle - peaks) + (left - right) / (2 * curve.clamp(max=-1e-6))
+    # Beside the peak it may be a valley, or a pixel that was raised to LOWEST, and neither tells where the top is.
+    told = (middle == peaks) | ((curve < 0) & (torch.minimum(left, right) > math.log(LOWEST) + 1e-3))
+    return torch.where(told, offset, 0.0).clamp(-0.5, 0.5)
