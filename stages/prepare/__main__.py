@@ -21,7 +21,7 @@ from stages.prepare.checks import check_incoming, image_table, set_table
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
-from stages.prepare.later import asked_folds, check_folds, train_target
+from stages.prepare.later import asked_folds, check_folds, train_target, without_source
 from stages.prepare.learnt import (
     check_annotator,
     check_baselines,
@@ -85,6 +85,8 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
         metrics = metrics_of(scan, duplicates, splits) | {f"prepare/{name}": float(n) for name, n in counts.items()}
         write_reports(reports, data, spec, scan.bad, metrics, duplicates)
     print_copies(look.copies)
+    for warning in without_source(recipes, counts | {"full": len(splits["full"])}):
+        print(f"warning: {warning}")
     track.metrics(metrics)
     for picture in sorted((REPORTS / "pictures").glob("*.png")):
         track.artifact(picture, "pictures")

@@ -1,10 +1,14 @@
 """Keys of later stages that are looked at here, so that a mistake ends the pipeline before hours of training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stages.common.errors import UserError
 from stages.common.params import Params, Section, params_file, parse, read_yaml
+from stages.common.recipes import JOIN, UPPER_BOUND
 from stages.common.tasks import AUTO
+
+SOURCES = {"simulated": ("simulated", "refined"), "foregrounds": ("composite",), "full": (UPPER_BOUND,)}
+"""By the set that `prepare` writes: the recipes that are made of it."""
 
 
 class TrainKeys(Params):
@@ -39,6 +43,20 @@ def check_folds(folds: int, groups: Sequence[str]) -> None:
             f"group{'' if count == 1 else 's'}, and a fold holds whole ones; set it to "
             f"{f'at most {count}, or ' if count > 1 else ''}0 for none, or name smaller groups by prepare.group_pattern"
         )
+
+
+def without_source(recipes: Sequence[str], counts: Mapping[str, int]) -> list[str]:
+    """A sentence for each set in `counts`, images by set, that has none although recipes are made of it: these are left
+    out of the comparison."""
+    sentences = []
+    for name in SOURCES:
+        lacking = [recipe for recipe in recipes if recipe.removesuffix(JOIN) in SOURCES[name]]
+        if lacking and not counts[name]:
+            sentences.append(
+                f"{params_file()}: evaluate.recipes: there are no images in {name}, so {' and '.join(lacking)} will be "
+                "left out of the comparison; give some or take the recipe out"
+            )
+    return sentences
 
 
 def _keys(cls: type[Section], section: str) -> Section:

@@ -7,7 +7,7 @@ from stages.common.params import SharedParams
 from stages.common.samples import read_set
 from stages.common.tracking import Tracker
 from stages.prepare.__main__ import main
-from stages.prepare.later import check_folds
+from stages.prepare.later import check_folds, without_source
 from stages.prepare.params import PrepareParams
 
 
@@ -73,3 +73,13 @@ def test_folds_hold_whole_groups_of_test_images():
     check_folds(0, [])
     with pytest.raises(UserError, match=r"2 folds, but the 267 test images are of 1 group, .*; set it to 0 for none"):
         check_folds(2, cities[:267])
+
+
+def test_recipes_without_a_source_are_told_of_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipes = ["real", "simulated", "refined+real", "composite", "full"]
+    assert without_source(recipes, {"simulated": 5, "foregrounds": 1, "full": 1}) == []
+    simulated, full = without_source(recipes, {"simulated": 0, "foregrounds": 1, "full": 0})
+    assert "no images in simulated, so simulated and refined+real will be left out of the comparison" in simulated
+    assert "no images in full, so full will be" in full
+    assert without_source(["real", "gan"], {"simulated": 0, "foregrounds": 0, "full": 0}) == []
