@@ -129,6 +129,12 @@ def masks_of(expected: Expected, images: Iterable[tuple[str, Iterable[Region]]])
     return masks
 
 
+def say_untouched(path: Path, count: int) -> None:
+    """Print how many images came back with the guesses that they were given, when there are any."""
+    if count:
+        print(f"{path.name}: images left out, for nobody changed their guesses: {count}", flush=True)
+
+
 def read_export(path: Path) -> Any:
     """What a JSON file holds. Raises UserError when it is missing or damaged."""
     return read_json(path, missing=NAME_IT, damaged=AGAIN)

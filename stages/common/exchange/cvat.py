@@ -9,7 +9,7 @@ import numpy as np
 from stages.common.coco_masks import polygons_mask, runs_mask
 from stages.common.errors import UserError
 from stages.common.exchange.contract import Annotated, Expected, Region, Size, labels_of, masks_of, regions_of
-from stages.common.exchange.cvat_xml import annotated_images, points_of, text_of, whole_of, write_task
+from stages.common.exchange.cvat_xml import GUESS, annotated_images, points_of, text_of, whole_of, write_task
 
 NO_MASKS = ("box", "ellipse", "polyline", "cuboid")
 SHAPES = ("mask", "polygon", *NO_MASKS)
@@ -30,7 +30,7 @@ def _attributes(label: str, region: np.ndarray) -> dict[str, str]:
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     numbers = {"left": left, "top": top, "width": right - left, "height": bottom - top, "z_order": 0, "occluded": 0}
     runs = ", ".join(map(str, run_lengths(region[top:bottom, left:right])))
-    return {"label": label, "source": "auto", "rle": runs} | {key: str(number) for key, number in numbers.items()}
+    return {"label": label, "source": GUESS, "rle": runs} | {key: str(number) for key, number in numbers.items()}
 
 
 def run_lengths(region: np.ndarray) -> list[int]:
@@ -46,7 +46,7 @@ def run_lengths(region: np.ndarray) -> list[int]:
 def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """(H, W) uint8 masks by image name; shapes of a higher z_order lie over lower ones, later ones over earlier ones.
 
-    Images without a mask or polygon are absent, for the tool lists them all.
+    Images without a mask or polygon are absent, and those with untouched guesses, for the tool lists them all.
     Raises UserError when the file is no such XML, or holds unknown images or classes, other sizes, damaged masks, or
     shapes that are no masks.
     """

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from stages.common.exchange.contract import Expected, Size
-from stages.common.exchange.cvat_xml import annotated_images, points_of, text_of, write_task
+from stages.common.exchange.cvat_xml import GUESS, annotated_images, points_of, text_of, write_task
 from stages.common.exchange.points import HIDDEN, SEEN, Mark, Pointed, marks_of, tables_of
 
 SHAPES = ("points", "skeleton")
@@ -21,14 +21,14 @@ def write(folder: Path, items: Sequence[Pointed], points: Sequence[str]) -> None
 
 def _shape(mark: Mark) -> tuple[str, dict[str, str]]:
     place, hidden = f"{mark.x + 0.5:.2f},{mark.y + 0.5:.2f}", str(int(mark.visibility == HIDDEN))
-    return "points", {"label": mark.label, "source": "auto", "occluded": hidden, "points": place, "z_order": "0"}
+    return "points", {"label": mark.label, "source": GUESS, "occluded": hidden, "points": place, "z_order": "0"}
 
 
 def read(path: Path, size: Size, points: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """(K, 3) float32 keypoints by image name, as in `Pointed`; occluded ones are hidden, those outside unknown.
 
-    The tool keeps two decimals. Images without points are absent. Raises UserError when the file is no such XML, or
-    holds unknown images or points, other sizes, or a point twice.
+    The tool keeps two decimals. Images without points are absent, and those with untouched guesses. Raises UserError
+    when the file is no such XML, or holds unknown images or points, other sizes, or a point twice.
     """
     expected = Expected(path, size, points, names)
     found = annotated_images(expected, SHAPES)

@@ -1,18 +1,21 @@
 """CVAT's files: the XML of `CVAT for images 1.1`, and the labels that the constructor of a task takes."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.common.exchange.contract import Expected, Size, read_xml
+from stages.common.exchange.contract import Expected, Size, read_xml, say_untouched
 from stages.common.paths import write_atomically
 from stages.common.pictures import palette
 
 ANNOTATIONS, LABELS = "annotations.xml", "cvat_labels.json"
+GUESS = "auto"  # source of a shape; the tool makes it semi-auto once a person changes the shape
+CHECKED = "checked"  # tag of an image whose shapes are right as they are
+TAG_COLOUR = "#404040"
 
 Shape = tuple[str, dict[str, str]]
 
@@ -21,14 +24,15 @@ def write_task(
     folder: Path, images: Sequence[tuple[str, Size, Sequence[Shape]]], labels: Mapping[int, str], kind: str
 ) -> None:
     """The annotations to upload to a task, and its labels in the colour of their number, to paste into the raw
-    constructor.
+    constructor, with the tags that an image can have.
 
     images: name, size and shapes, each a tag with its attributes; they are numbered by name, as the tool sorts them.
     kind: of the shapes that a label may have, as the tool calls it.
     """
+    tags = [tag for tag in (CHECKED,) if tag not in labels.values()]
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
-    _add_meta(root, len(images), labels.values())
+    _add_meta(root, len(images), [*labels.values(), *tags])
     for number, (name, (height, width), shapes) in enumerate(sorted(images, key=lambda image: image[0])):
         said = {"id": str(number), "name": f"{name}.png", "width": str(width), "height": str(height)}
         image = ElementTree.SubElement(root, "image", said)
@@ -41,6 +45,7 @@ def write_task(
         {"name": label, "color": f"#{bytes(colours[number]).hex()}", "type": kind, "attributes": []}
         for number, label in labels.items()
     ]
+    described += [{"name": tag, "color": TAG_COLOUR, "type": "tag", "attributes": []} for tag in tags]
     write_atomically(folder / LABELS, json.dumps(described, indent=1).encode())
 
 
@@ -55,22 +60,42 @@ def _add_meta(root: ElementTree.Element, count: int, labels: Collection[str]) ->
         ElementTree.SubElement(label, "attributes")
 
 
-def annotated_images(expected: Expected, tags: Collection[str]) -> Iterator[tuple[str, list[ElementTree.Element]]]:
-    """The name of each image that has shapes of these tags, with the shapes; the tool lists all images.
+def annotated_images(expected: Expected, tags: Collection[str]) -> list[tuple[str, list[ElementTree.Element]]]:
+    """The name of each image that a person annotated, with its shapes of these tags: an image where one of them is no
+    untouched guess, or that is tagged as checked. The tool lists all images; how many have untouched guesses alone is
+    printed.
 
     Raises UserError when the file is no such XML, or for an image that is not known or of another size.
     """
     root = read_xml(expected.path)
     if root.tag != "annotations" or root.find("track") is not None:
         raise UserError(f"{expected.path}: no annotations of images; export the task of CVAT as `CVAT for images 1.1`")
+    found, untouched = list[tuple[str, list[ElementTree.Element]]](), 0
     for number, image in enumerate(root.iter("image")):
         shapes = [shape for shape in image if shape.tag in tags]
-        if shapes:
-            with expected.within(f"image {number}"):
-                name = expected.name_of(text_of(image, "name"))
-                size = (whole_of(image, "height"), whole_of(image, "width"))
-            expected.check_size(size, name)
-            yield name, shapes
+        if not shapes:
+            continue
+        with expected.within(f"image {number}"):
+            name = expected.name_of(text_of(image, "name"))
+            size = (whole_of(image, "height"), whole_of(image, "width"))
+        expected.check_size(size, name)
+        if CHECKED in _tags_of(image, expected) or any(_touched(shape, tags) for shape in shapes):
+            found.append((name, shapes))
+        else:
+            untouched += 1
+    say_untouched(expected.path, untouched)
+    return found
+
+
+def _tags_of(image: ElementTree.Element, expected: Expected) -> set[str | None]:
+    """Of the whole image; a class of the same name is none."""
+    return {tag.get("label") for tag in image.findall("tag")} - set(expected.classes)
+
+
+def _touched(shape: ElementTree.Element, tags: Collection[str]) -> bool:
+    """Whether a person drew or changed the shape, or a point of the skeleton that it is."""
+    own = shape.get("source", "manual")
+    return any(part.get("source", own) != GUESS for part in shape.iter() if part.tag in tags)
 
 
 def text_of(element: ElementTree.Element, key: str) -> str:

@@ -79,6 +79,8 @@ def test_each_format_comes_back_bound_to_its_latents(taken, tool):
     FORMATS[tool].write(MINE / "done", [Annotated(name, SIZE, mask) for name, mask in masks.items()], CLASSES)
     if tool == "label_studio":
         submit(MINE / "done" / "label_studio.json")
+    if tool == "cvat":
+        change(MINE / "done" / "annotations.xml")
     annotate(answers=MINE / "done")
     samples, ws, facts = read_inverted(ANNOTATED)
     assert samples.index["source_id"].tolist() == taken
@@ -101,6 +103,22 @@ def submit(path: Path) -> None:
         results = [prediction["result"] for prediction in task.pop("predictions")]
         task |= {"id": number, "annotations": [{"id": number, "result": result} for result in results]}
     path.write_text(json.dumps(tasks))
+
+
+def change(path: Path, count: int = -1) -> Path:
+    """CVAT's annotations after somebody changed the first guesses, or all."""
+    path.write_text(path.read_text().replace('source="auto"', 'source="semi-auto"', count))
+    return path
+
+
+def test_guesses_of_cvat_that_nobody_touched_are_no_annotations(taken, capsys):
+    items = [Annotated(name, SIZE, mask) for name, mask in some_masks(taken).items()]
+    FORMATS["cvat"].write(MINE / "done", items, CLASSES)
+    annotate(answers=change(MINE / "done" / "annotations.xml", count=3))
+    said = capsys.readouterr().out
+    assert "images left out, for nobody changed their guesses: 1" in said
+    assert "3 images annotated by a person, 1 left out" in said
+    assert read_set(ANNOTATED).index["source_id"].tolist() == taken[:3]
 
 
 def test_some_of_the_images_are_enough(taken, capsys):
@@ -130,7 +148,7 @@ def test_keypoints_come_back_too(tmp_path, monkeypatch):
     shutil.copytree(EXPORT, MINE)
     table = np.array([[number, 2 * number, 2] for number in range(5)], np.float32)
     POINT_FORMATS["cvat"].write(MINE / "done", [Pointed(name, SIZE, table) for name in exported()], numbered(5))
-    annotate(answers=MINE / "done" / "annotations.xml")
+    annotate(answers=change(MINE / "done" / "annotations.xml"))
     found = read_set(ANNOTATED)
     np.testing.assert_allclose(found.require_keypoints(), np.stack([table] * 4), atol=0.01)
     assert found.masks is None

@@ -47,6 +47,12 @@ def submit(path: Path) -> Path:
     return path
 
 
+def change(path: Path) -> Path:
+    """CVAT's XML after someone changed every guess, and put it back."""
+    path.write_text(path.read_text().replace('source="auto"', 'source="semi-auto"'))
+    return path
+
+
 def assert_same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
     assert sorted(found) == sorted(wanted)
     for name, mask in wanted.items():

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from exchange_builders import CLASSES, SIZE, items, masks_of, random_mask
+from exchange_builders import CLASSES, SIZE, assert_same, items, masks_of, random_mask
 
 from stages.common.errors import UserError
 from stages.common.exchange import cvat
@@ -122,8 +122,9 @@ def test_images_are_numbered_in_the_order_of_their_names(tmp_path):
 def test_the_labels_for_the_task_are_written(tmp_path):
     cvat.write(tmp_path, items(), CLASSES)
     labels = json.loads((tmp_path / LABELS).read_text())
-    assert [label["name"] for label in labels] == ["head", "left hand", "tail", "ignore"]
-    assert len({label["color"] for label in labels}) == 4
+    assert [label["name"] for label in labels] == ["head", "left hand", "tail", "ignore", "checked"]
+    assert [label["type"] for label in labels] == [*["any"] * 4, "tag"]
+    assert len({label["color"] for label in labels}) == 5
     root = ElementTree.parse(tmp_path / ANNOTATIONS).getroot()
     assert [label.findtext("name") for label in root.iter("label")] == [label["name"] for label in labels]
 
@@ -156,6 +157,39 @@ def test_exports_that_cannot_be_meant_are_refused(old, new, text, tmp_path):
     found = refused(tmp_path, old, new)
     assert text in found
     assert "annotations.xml" in found
+
+
+def test_guesses_that_nobody_touched_are_left_out(tmp_path, capsys):
+    cvat.write(tmp_path, items(), CLASSES)
+    text = (tmp_path / ANNOTATIONS).read_text()
+    assert text.count('source="auto"') == text.count("<mask")
+    assert cvat.read(tmp_path / ANNOTATIONS, SIZE, CLASSES) == {}
+    assert "annotations.xml: images left out, for nobody changed their guesses: 4" in capsys.readouterr().out
+    start = text.index('name="img-001.png"')
+    one = text[:start] + text[start:].replace('source="auto"', 'source="semi-auto"', 1)
+    (tmp_path / ANNOTATIONS).write_text(one)
+    assert_same(cvat.read(tmp_path / ANNOTATIONS, SIZE, CLASSES), {"img-001": random_mask(1)})
+    assert "guesses: 3" in capsys.readouterr().out
+
+
+def test_a_tag_says_that_a_guess_is_right(tmp_path, capsys):
+    text = EXAMPLE.replace('source="manual"', 'source="auto"')
+    assert read(tmp_path, text) == {}
+    assert "guesses: 1" in capsys.readouterr().out
+    checked = text.replace('<tag label="blurred"', '<tag label="checked"', 1)
+    assert read(tmp_path, checked)["img-000"].tolist() == PIXELS
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_a_class_called_as_a_tag_is_a_class(tmp_path):
+    cvat.write(tmp_path, [], ("background", "checked"))
+    assert [one["type"] for one in json.loads((tmp_path / LABELS).read_text())] == ["any", "any"]
+    mask = '<mask label="checked" source="auto" rle="0, 1" left="2" top="1" width="1" height="1"/>'
+    path = tmp_path / "tagged.xml"
+    path.write_text(
+        f'<annotations><image name="a.png" width="8" height="6">{mask}<tag label="checked"/></image></annotations>'
+    )
+    assert cvat.read(path, (6, 8), ("background", "checked")) == {}
 
 
 def test_an_image_that_comes_twice_is_refused(tmp_path):

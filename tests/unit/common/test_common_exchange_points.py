@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exchange_builders import SIZE, submit
+from exchange_builders import SIZE, change, submit
 from pycocotools.coco import COCO
 
 from stages.common.errors import UserError
@@ -37,7 +37,7 @@ def items() -> list[Pointed]:
 def exported(name, folder):
     POINT_FORMATS[name].write(folder, items(), POINTS)
     path = folder / FILES[name]
-    return submit(path) if name == "label_studio" else path
+    return {"label_studio": submit, "cvat": change}.get(name, lambda path: path)(path)
 
 
 def refused(name, path, **values) -> str:
@@ -127,6 +127,20 @@ def test_skeletons_of_cvat_are_read(tmp_path):
     assert "a: point nose is outside of the image" in refused("cvat", path)
     path.write_text(text.replace("10.50,20.50", "here"))
     assert "a, points nose: points that are not x,y;x,y" in refused("cvat", path)
+
+
+def test_points_that_nobody_touched_are_left_out_of_cvat(tmp_path, capsys):
+    POINT_FORMATS["cvat"].write(tmp_path, items(), POINTS)
+    path = tmp_path / ANNOTATIONS
+    assert POINT_FORMATS["cvat"].read(path, SIZE, POINTS) == {}
+    assert "images left out, for nobody changed their guesses: 3" in capsys.readouterr().out
+    path.write_text(path.read_text().replace('source="auto"', 'source="semi-auto"', 1))
+    assert sorted(POINT_FORMATS["cvat"].read(path, SIZE, POINTS)) == ["img-0"]
+    skeleton = '<skeleton label="face" source="auto"><points label="nose" {} points="3.00,3.00"></points></skeleton>'
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    for source, found in (("", []), ('source="auto"', []), ('source="manual"', ["a"])):
+        path.write_text(f'<annotations><image name="a.png" {size}>{skeleton.format(source)}</image></annotations>')
+        assert sorted(POINT_FORMATS["cvat"].read(path, SIZE, POINTS)) == found
 
 
 def test_files_of_coco_that_cannot_be_meant_are_refused(tmp_path):

@@ -35,10 +35,17 @@ def mask(number: int) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 3, SIZE).astype(np.uint8)
 
 
+def change(path: Path, count: int = -1) -> None:
+    """CVAT's annotations after somebody changed the first guesses, or all."""
+    path.write_text(path.read_text().replace('source="auto"', 'source="semi-auto"', count))
+
+
 @pytest.mark.parametrize("tool", ["cvat", "coco"])
 @pytest.mark.usefixtures("project")
 def test_annotated_images_come_back_with_the_same_pixels(tool: str) -> None:
     FORMATS[tool].write(Path("tool"), [Annotated("a", SIZE, mask(1)), Annotated("c", SIZE, mask(2))], CLASSES)
+    if tool == "cvat":
+        change(Path("tool/annotations.xml"))
     assert take_in(Path("tool"), Path("more"), Path("mine/labeled")) == 2
     assert sorted(path.name for path in Path("mine/labeled/images").iterdir()) == ["a.png", "c.png"]
     for name, number in (("a", 1), ("c", 2)):
@@ -47,10 +54,20 @@ def test_annotated_images_come_back_with_the_same_pixels(tool: str) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_guesses_that_nobody_touched_stay_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    FORMATS["cvat"].write(Path("tool"), [Annotated("a", SIZE, mask(1)), Annotated("c", SIZE, mask(2))], CLASSES)
+    change(Path("tool/annotations.xml"), count=1)
+    assert take_in(Path("tool"), Path("more"), Path("mine")) == 1
+    assert [path.name for path in Path("mine/masks").iterdir()] == ["a.png"]
+    assert "images left out, for nobody changed their guesses: 1" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("project")
 def test_keypoints_come_back_as_the_file_that_prepare_reads() -> None:
     write_spec(POINTED)
     points = np.array([[1, 2, 2], [5, 4, 1]], np.float32)
     POINT_FORMATS["cvat"].write(Path("tool"), [Pointed("b", SIZE, points)], numbered(2))
+    change(Path("tool/annotations.xml"))
     take_in(Path("tool"), Path("more"), Path("mine"))
     found = read_keypoints(Path("mine/keypoints.json"), 2)["b.png"]
     assert found.points is not None

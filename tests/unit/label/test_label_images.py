@@ -94,7 +94,9 @@ def test_all_formats_hold_the_same_masks(made):
     tasks = json.loads((folder / "label_studio.json").read_text())
     accepted = [task | {"annotations": [{"result": one["result"]} for one in task["predictions"]]} for task in tasks]
     (made[0] / "accepted.json").write_text(json.dumps(accepted))
-    for path in (made[0] / "accepted.json", folder / "annotations.xml", folder / "instances_default.json"):
+    changed = (folder / "annotations.xml").read_text().replace('source="auto"', 'source="semi-auto"')
+    (made[0] / "changed.xml").write_text(changed)
+    for path in (made[0] / "accepted.json", made[0] / "changed.xml", folder / "instances_default.json"):
         found = read(path, SIZE, CLASSES)
         assert sorted(found) == sorted(masks)
         assert all((found[name] == masks[name]).all() for name in masks), path
