@@ -28,7 +28,8 @@ def write(folder: Path, items: Sequence[Annotated], classes: Sequence[str], imag
     """Tasks with a prediction where there is a mask, and the labelling interface of their project.
 
     images: what comes before the names of the files; by default they are in `images/` of the folder that
-    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT names.
+    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT names. The tool serves them when LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED is
+    true and the project has a storage of local files with the path of `images/`.
     """
     labels, tasks = labels_of(classes), []
     for item in items:
