@@ -46,6 +46,8 @@ def take_in(annotations: Path, images: Path, into: Path) -> int:
     with publish(into) as folder:
         write_images(folder, {name: picture(files[name], spec) for name in found})
         write_labels(folder, found, spec)
+    left = len(files) - len(found)
+    print(f"label: {into}: {len(found)} annotated images with their labels, {left} left out", flush=True)
     return len(found)
 
 
@@ -98,8 +100,7 @@ def write_labels(folder: Path, found: Mapping[str, np.ndarray], spec: DatasetSpe
 def command(annotations: AnnotationsArgument, images: ImagesArgument, into: IntoOption) -> None:
     """Take in what a person corrected."""
     with exits("nothing was written"):
-        count = take_in(annotations, images, into)
-        print(f"label: {into}: {count} annotated images with their labels", flush=True)
+        take_in(annotations, images, into)
 
 
 if __name__ == "__main__":

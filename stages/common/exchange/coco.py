@@ -19,11 +19,13 @@ from stages.common.exchange.contract import (
     masks_of,
     read_export,
     regions_of,
+    say_left_out,
 )
 from stages.common.params import parse
 from stages.common.paths import write_atomically
 
 INSTANCES = "instances_default.json"  # as CVAT calls it
+BARE = "they have no annotation, and COCO does not tell whether that is one"
 
 
 class Instance(Entry):
@@ -71,8 +73,8 @@ def _segmentation(region: np.ndarray) -> dict[str, Any]:
 def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """(H, W) uint8 masks by image name, classes by their names; later annotations lie over earlier ones.
 
-    Images without an annotation are absent. Raises UserError when the file is no such JSON, or holds unknown images or
-    classes, other sizes, or annotations without a segmentation that fits.
+    Images without an annotation are absent; how many is printed. Raises UserError when the file is no such JSON, or
+    holds unknown images or classes, other sizes, or annotations without a segmentation that fits.
     """
     expected, content = Expected(path, size, classes, names), read_export(path)
     if not isinstance(content, dict):
@@ -91,7 +93,9 @@ def _images(found: Instances, expected: Expected) -> Iterator[tuple[str, Iterato
             raise UserError(
                 f"{expected.path}: annotations.{number}.{key}: {getattr(one, key)} is not listed; add it to {part}"
             )
-    for image_id in dict.fromkeys(one.image_id for one in found.annotations):
+    annotated = dict.fromkeys(one.image_id for one in found.annotations)
+    say_left_out(expected.path, BARE, len(images.keys() - annotated))
+    for image_id in annotated:
         image, name = images[image_id], expected.name_of(images[image_id].file_name)
         if image.height and image.width:
             expected.check_size((image.height, image.width), name)

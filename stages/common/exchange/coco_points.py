@@ -9,7 +9,7 @@ import numpy as np
 
 from stages.common.coco_entries import CocoCategory, CocoImage, Entry
 from stages.common.errors import UserError
-from stages.common.exchange.contract import Expected, Size, read_export
+from stages.common.exchange.contract import Expected, Size, read_export, say_left_out
 from stages.common.exchange.points import Mark, Pointed, marks_of, tables_of
 from stages.common.params import parse
 from stages.common.paths import write_atomically
@@ -68,8 +68,8 @@ def _annotation(marks: list[Mark], points: Sequence[str]) -> dict[str, Any]:
 def read(path: Path, size: Size, points: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """(K, 3) float32 keypoints by image name, as in `Pointed`; points by their names.
 
-    Images without an annotation are absent. Raises UserError when the file is no such JSON, or holds unknown images or
-    points, other sizes, or more than one object in an image.
+    Images without an annotation are absent; how many is printed. Raises UserError when the file is no such JSON, or
+    holds unknown images or points, other sizes, or more than one object in an image.
     """
     expected, content = Expected(path, size, points, names), read_export(path)
     if not isinstance(content, dict):
@@ -82,6 +82,8 @@ def read(path: Path, size: Size, points: Sequence[str], names: Collection[str] |
 def _images(found: Keypoints, expected: Expected) -> Iterator[tuple[str, list[Mark]]]:
     images = {image.id: image for image in found.images}
     labels = {category.id: category.keypoints for category in found.categories}
+    annotated = {one.image_id for one in found.annotations}
+    say_left_out(expected.path, "they have no annotation", len(images.keys() - annotated))
     for number, one in enumerate(found.annotations):
         if one.image_id not in images or one.category_id not in labels:
             raise UserError(

@@ -129,10 +129,10 @@ def masks_of(expected: Expected, images: Iterable[tuple[str, Iterable[Region]]])
     return masks
 
 
-def say_untouched(path: Path, count: int) -> None:
-    """Print how many images came back with the guesses that they were given, when there are any."""
+def say_left_out(path: Path, why: str, count: int) -> None:
+    """Print how many images that a file lists are not taken for annotated, when there are any."""
     if count:
-        print(f"{path.name}: images left out, for nobody changed their guesses: {count}", flush=True)
+        print(f"{path.name}: images left out, for {why}: {count}", flush=True)
 
 
 def read_export(path: Path) -> Any:

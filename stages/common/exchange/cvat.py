@@ -9,7 +9,16 @@ import numpy as np
 from stages.common.coco_masks import polygons_mask, runs_mask
 from stages.common.errors import UserError
 from stages.common.exchange.contract import Annotated, Expected, Region, Size, labels_of, masks_of, regions_of
-from stages.common.exchange.cvat_xml import GUESS, annotated_images, points_of, text_of, whole_of, write_task
+from stages.common.exchange.cvat_xml import (
+    CHECKED,
+    EMPTY,
+    GUESS,
+    annotated_images,
+    points_of,
+    text_of,
+    whole_of,
+    write_task,
+)
 
 NO_MASKS = ("box", "ellipse", "polyline", "cuboid")
 SHAPES = ("mask", "polygon", *NO_MASKS)
@@ -21,7 +30,7 @@ def write(folder: Path, items: Sequence[Annotated], classes: Sequence[str]) -> N
     for item in items:
         shapes = [("mask", _attributes(labels[number], region)) for number, region in regions_of(item, classes)]
         images.append((item.name, item.size, shapes))
-    write_task(folder, images, labels, "any")
+    write_task(folder, images, labels, "any", (CHECKED, EMPTY))
 
 
 def _attributes(label: str, region: np.ndarray) -> dict[str, str]:
@@ -46,7 +55,8 @@ def run_lengths(region: np.ndarray) -> list[int]:
 def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """(H, W) uint8 masks by image name; shapes of a higher z_order lie over lower ones, later ones over earlier ones.
 
-    Images without a mask or polygon are absent, and those with untouched guesses, for the tool lists them all.
+    Images without a mask or polygon are absent, unless they are tagged as empty, and those with untouched guesses, for
+    the tool lists them all.
     Raises UserError when the file is no such XML, or holds unknown images or classes, other sizes, damaged masks, or
     shapes that are no masks.
     """

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from stages.common.exchange.contract import Expected, Size
-from stages.common.exchange.cvat_xml import GUESS, annotated_images, points_of, text_of, write_task
+from stages.common.exchange.cvat_xml import CHECKED, GUESS, annotated_images, points_of, text_of, write_task
 from stages.common.exchange.points import HIDDEN, SEEN, Mark, Pointed, marks_of, tables_of
 
 SHAPES = ("points", "skeleton")
@@ -16,7 +16,7 @@ SHAPES = ("points", "skeleton")
 def write(folder: Path, items: Sequence[Pointed], points: Sequence[str]) -> None:
     """The annotations, with a shape for each point, and the labels of the task."""
     images = [(item.name, item.size, [_shape(mark) for mark in marks_of(item, points)]) for item in items]
-    write_task(folder, images, dict(enumerate(points, start=1)), "points")
+    write_task(folder, images, dict(enumerate(points, start=1)), "points", (CHECKED,))
 
 
 def _shape(mark: Mark) -> tuple[str, dict[str, str]]:

@@ -8,28 +8,33 @@ from xml.etree import ElementTree
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.common.exchange.contract import Expected, Size, read_xml, say_untouched
+from stages.common.exchange.contract import Expected, Size, read_xml, say_left_out
 from stages.common.paths import write_atomically
 from stages.common.pictures import palette
 
 ANNOTATIONS, LABELS = "annotations.xml", "cvat_labels.json"
 GUESS = "auto"  # source of a shape; the tool makes it semi-auto once a person changes the shape
-CHECKED = "checked"  # tag of an image whose shapes are right as they are
+CHECKED, EMPTY = "checked", "empty"  # tags of an image whose shapes are right as they are, and that has to have none
 TAG_COLOUR = "#404040"
 
 Shape = tuple[str, dict[str, str]]
 
 
 def write_task(
-    folder: Path, images: Sequence[tuple[str, Size, Sequence[Shape]]], labels: Mapping[int, str], kind: str
+    folder: Path,
+    images: Sequence[tuple[str, Size, Sequence[Shape]]],
+    labels: Mapping[int, str],
+    kind: str,
+    offered: Sequence[str],
 ) -> None:
     """The annotations to upload to a task, and its labels in the colour of their number, to paste into the raw
     constructor, with the tags that an image can have.
 
     images: name, size and shapes, each a tag with its attributes; they are numbered by name, as the tool sorts them.
-    kind: of the shapes that a label may have, as the tool calls it.
+    kind: of the shapes that a label may have, as the tool calls it. offered: the tags, but for those that a label is
+    called.
     """
-    tags = [tag for tag in (CHECKED,) if tag not in labels.values()]
+    tags = [tag for tag in offered if tag not in labels.values()]
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     _add_meta(root, len(images), [*labels.values(), *tags])
@@ -62,28 +67,33 @@ def _add_meta(root: ElementTree.Element, count: int, labels: Collection[str]) ->
 
 def annotated_images(expected: Expected, tags: Collection[str]) -> list[tuple[str, list[ElementTree.Element]]]:
     """The name of each image that a person annotated, with its shapes of these tags: an image where one of them is no
-    untouched guess, or that is tagged as checked. The tool lists all images; how many have untouched guesses alone is
-    printed.
+    untouched guess, or that is tagged as checked or empty. The tool lists all images; how many are
+    left out is printed.
 
-    Raises UserError when the file is no such XML, or for an image that is not known or of another size.
+    Raises UserError when the file is no such XML, for an image that is not known or of another size, and for one with
+    shapes that is tagged as empty.
     """
     root = read_xml(expected.path)
     if root.tag != "annotations" or root.find("track") is not None:
         raise UserError(f"{expected.path}: no annotations of images; export the task of CVAT as `CVAT for images 1.1`")
-    found, untouched = list[tuple[str, list[ElementTree.Element]]](), 0
+    found, bare, untouched = list[tuple[str, list[ElementTree.Element]]](), 0, 0
     for number, image in enumerate(root.iter("image")):
-        shapes = [shape for shape in image if shape.tag in tags]
-        if not shapes:
+        shapes, said = [shape for shape in image if shape.tag in tags], _tags_of(image, expected)
+        if not shapes and not said & {CHECKED, EMPTY}:
+            bare += 1
             continue
         with expected.within(f"image {number}"):
             name = expected.name_of(text_of(image, "name"))
             size = (whole_of(image, "height"), whole_of(image, "width"))
         expected.check_size(size, name)
-        if CHECKED in _tags_of(image, expected) or any(_touched(shape, tags) for shape in shapes):
+        if shapes and EMPTY in said:
+            raise UserError(f"{expected.path}: {name}: is tagged {EMPTY}, but has shapes; remove the tag, or them")
+        if said & {CHECKED, EMPTY} or any(_touched(shape, tags) for shape in shapes):
             found.append((name, shapes))
         else:
             untouched += 1
-    say_untouched(expected.path, untouched)
+    say_left_out(expected.path, "nobody changed their guesses", untouched)
+    say_left_out(expected.path, "they have neither shapes nor a tag that says so", bare)
     return found
 
 

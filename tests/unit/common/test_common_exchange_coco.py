@@ -102,8 +102,10 @@ def test_later_annotations_lie_over_earlier_ones(tmp_path):
     np.testing.assert_array_equal(mask, wanted)
 
 
-def test_images_without_an_annotation_are_absent(tmp_path):
+def test_images_without_an_annotation_are_absent_and_counted(tmp_path, capsys):
     assert list(read(tmp_path, content((5, box(0, 0, 9, 9))), names=["img-000", "img-001"])) == ["img-000"]
+    said = "instances.json: images left out, for they have no annotation, and COCO does not tell whether that is one: 1"
+    assert said in capsys.readouterr().out
 
 
 def test_the_prefix_of_an_uploaded_file_is_passed_over_when_the_rest_is_known(tmp_path):

@@ -122,8 +122,8 @@ def test_images_are_numbered_in_the_order_of_their_names(tmp_path):
 def test_the_labels_for_the_task_are_written(tmp_path):
     cvat.write(tmp_path, items(), CLASSES)
     labels = json.loads((tmp_path / LABELS).read_text())
-    assert [label["name"] for label in labels] == ["head", "left hand", "tail", "ignore", "checked"]
-    assert [label["type"] for label in labels] == [*["any"] * 4, "tag"]
+    assert [label["name"] for label in labels] == ["head", "left hand", "tail", "ignore", "checked", "empty"]
+    assert [label["type"] for label in labels] == [*["any"] * 4, "tag", "tag"]
     assert len({label["color"] for label in labels}) == 5
     root = ElementTree.parse(tmp_path / ANNOTATIONS).getroot()
     assert [label.findtext("name") for label in root.iter("label")] == [label["name"] for label in labels]
@@ -178,18 +178,29 @@ def test_a_tag_says_that_a_guess_is_right(tmp_path, capsys):
     assert "guesses: 1" in capsys.readouterr().out
     checked = text.replace('<tag label="blurred"', '<tag label="checked"', 1)
     assert read(tmp_path, checked)["img-000"].tolist() == PIXELS
-    assert "left out" not in capsys.readouterr().out
+    assert "guesses" not in capsys.readouterr().out
 
 
 def test_a_class_called_as_a_tag_is_a_class(tmp_path):
-    cvat.write(tmp_path, [], ("background", "checked"))
-    assert [one["type"] for one in json.loads((tmp_path / LABELS).read_text())] == ["any", "any"]
+    cvat.write(tmp_path, [], ("background", "checked", "empty"))
+    assert [one["type"] for one in json.loads((tmp_path / LABELS).read_text())] == ["any"] * 3
     mask = '<mask label="checked" source="auto" rle="0, 1" left="2" top="1" width="1" height="1"/>'
     path = tmp_path / "tagged.xml"
     path.write_text(
         f'<annotations><image name="a.png" width="8" height="6">{mask}<tag label="checked"/></image></annotations>'
     )
     assert cvat.read(path, (6, 8), ("background", "checked")) == {}
+
+
+def test_an_image_tagged_as_empty_is_all_background(tmp_path, capsys):
+    tagged = EXAMPLE.replace('6">\n    <tag label="blurred"', '6">\n    <tag label="empty"')
+    found = read(tmp_path, tagged)
+    assert list(found) == ["img-000", "img-002"]
+    assert found["img-002"].shape == (6, 8)
+    assert not found["img-002"].any()
+    assert "images left out, for they have neither shapes nor a tag that says so: 1" in capsys.readouterr().out
+    with pytest.raises(UserError, match="img-000: is tagged empty, but has shapes; remove the tag, or them"):
+        read(tmp_path, EXAMPLE.replace('label="blurred"', 'label="empty"'))
 
 
 def test_an_image_that_comes_twice_is_refused(tmp_path):

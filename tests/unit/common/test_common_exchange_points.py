@@ -103,6 +103,12 @@ def test_label_studio_counts_in_percent_from_the_corner(tmp_path):
     assert (middle["x"], middle["y"]) == pytest.approx((50, 50))
 
 
+@pytest.mark.parametrize(("name", "why"), [("coco", "no annotation"), ("cvat", "neither shapes nor a tag")])
+def test_images_without_points_are_counted(name, why, tmp_path, capsys):
+    POINT_FORMATS[name].read(exported(name, tmp_path), SIZE, POINTS)
+    assert f"images left out, for they have {why}" in capsys.readouterr().out
+
+
 def test_skeletons_of_cvat_are_read(tmp_path):
     path = tmp_path / "annotations.xml"
     path.write_text(

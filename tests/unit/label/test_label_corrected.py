@@ -59,7 +59,21 @@ def test_guesses_that_nobody_touched_stay_behind(capsys: pytest.CaptureFixture[s
     change(Path("tool/annotations.xml"), count=1)
     assert take_in(Path("tool"), Path("more"), Path("mine")) == 1
     assert [path.name for path in Path("mine/masks").iterdir()] == ["a.png"]
-    assert "images left out, for nobody changed their guesses: 1" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "images left out, for nobody changed their guesses: 1" in said
+    assert "label: mine: 1 annotated images with their labels, 2 left out" in said
+
+
+@pytest.mark.usefixtures("project")
+def test_an_image_with_nothing_in_it_comes_back_from_cvat() -> None:
+    FORMATS["cvat"].write(Path("tool"), [Annotated("a", SIZE, mask(1)), Annotated("c", SIZE)], CLASSES)
+    path = Path("tool/annotations.xml")
+    size = f'width="{SIZE[1]}" height="{SIZE[0]}"'
+    bare = f'name="c.png" {size} />'
+    assert bare in path.read_text()
+    path.write_text(path.read_text().replace(bare, f'name="c.png" {size}><tag label="empty" source="manual"/></image>'))
+    assert take_in(Path("tool"), Path("more"), Path("mine")) == 1
+    assert not np.asarray(Image.open("mine/masks/c.png")).any()
 
 
 @pytest.mark.usefixtures("project")
