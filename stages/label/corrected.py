@@ -4,6 +4,7 @@ The way back from `python -m stages.label --images`, and from any other annotati
 images that are annotated, and their labels, laid out like `labeled/` of a data folder.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +15,7 @@ import typer
 from stages.common.cli import exits, run_command
 from stages.common.encoding import encode_png
 from stages.common.errors import UserError
-from stages.common.exchange import POINT_FORMATS, Pointed, read, read_points, write_images
-from stages.common.exchange.coco_points import KEYPOINTS
+from stages.common.exchange import Pointed, coco_points, read, read_points, write_images
 from stages.common.exchange.points import numbered
 from stages.common.exchange.voc_masks import MASKS
 from stages.common.paths import publish, write_atomically
@@ -87,14 +87,19 @@ def picture(file: Path, spec: DatasetSpec) -> np.ndarray:
 
 
 def write_labels(folder: Path, found: Mapping[str, np.ndarray], spec: DatasetSpec) -> None:
-    """masks/<name>.png with class ids, or keypoints.json."""
+    """masks/<name>.png with class ids, or keypoints.json, whose ids are in no other such file."""
     if spec.classes:
         for name, mask in found.items():
             write_atomically(folder / "masks" / f"{name}.png", encode_png(mask))
         return
     items = [Pointed(name, spec.size, points) for name, points in found.items()]
-    POINT_FORMATS["coco"].write(folder, items, numbered(spec.keypoints))
-    (folder / KEYPOINTS).rename(folder / NAME)
+    coco_points.write(folder, items, numbered(spec.keypoints), ids=[id_of(name) for name in found])
+    (folder / coco_points.KEYPOINTS).rename(folder / NAME)
+
+
+def id_of(name: str) -> int:
+    """A number below 2^48 that an image of another name does not get."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest())
 
 
 def command(annotations: AnnotationsArgument, images: ImagesArgument, into: IntoOption) -> None:

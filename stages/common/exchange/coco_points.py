@@ -39,10 +39,19 @@ class Keypoints(Entry):
     categories: tuple[PointCategory, ...]
 
 
-def write(folder: Path, items: Sequence[Pointed], points: Sequence[str], category: str = "object") -> None:
-    """The images, a category with the names of the points, and an annotation for each image with keypoints."""
+def write(
+    folder: Path,
+    items: Sequence[Pointed],
+    points: Sequence[str],
+    category: str = "object",
+    ids: Sequence[int] | None = None,
+) -> None:
+    """The images, a category with the names of the points, and an annotation for each image with keypoints.
+
+    ids: of the images and their annotations, from 1 by default.
+    """
     images, annotations = [], []
-    for number, item in enumerate(items, start=1):
+    for number, item in zip(range(1, len(items) + 1) if ids is None else ids, items, strict=True):
         height, width = item.size
         images.append({"id": number, "file_name": f"{item.name}.png", "height": height, "width": width})
         if marks := marks_of(item, points):

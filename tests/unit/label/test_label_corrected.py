@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stages.common.errors import UserError
-from stages.common.exchange import FORMATS, POINT_FORMATS, Annotated, Pointed
+from stages.common.exchange import FORMATS, POINT_FORMATS, Annotated, Pointed, coco_points
 from stages.common.exchange.points import numbered
 from stages.common.spec import DatasetSpec, write_spec
 from stages.label.corrected import take_in
@@ -86,6 +86,26 @@ def test_keypoints_come_back_as_the_file_that_prepare_reads() -> None:
     found = read_keypoints(Path("mine/keypoints.json"), 2)["b.png"]
     assert found.points is not None
     assert found.points[:, :2].tolist() == [[1, 2], [5, 4]]
+
+
+@pytest.mark.usefixtures("project")
+def test_files_of_keypoints_can_be_joined() -> None:
+    write_spec(POINTED)
+    points, joined = np.array([[1, 2, 2], [5, 4, 1]], np.float32), dict[str, list[dict[str, object]]]()
+    for name, moved in (("a", 0), ("b", 1)):
+        table = points + np.array([[0, 0, 0], [moved, moved, moved]], np.float32)
+        coco_points.write(Path(f"tool-{name}"), [Pointed(name, SIZE, table)], numbered(2))
+        take_in(Path(f"tool-{name}"), Path("more"), Path(f"mine-{name}"))
+        for key, entries in json.loads(Path(f"mine-{name}/keypoints.json").read_text()).items():
+            joined[key] = joined.get(key, []) + entries
+    assert len({entry["id"] for entry in joined["annotations"]}) == 2
+    Path("joined.json").write_text(json.dumps(joined))
+    found = {name: one.points for name, one in read_keypoints(Path("joined.json"), 2).items()}
+    assert sorted(found) == ["a.png", "b.png"]
+    assert found["a.png"] is not None
+    assert found["b.png"] is not None
+    assert found["a.png"][1].tolist() == [5, 4, 1]
+    assert found["b.png"][1].tolist() == [6, 5, 2]
 
 
 @pytest.mark.usefixtures("project")
