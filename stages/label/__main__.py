@@ -92,7 +92,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str 
     inverted = usable(views, ws, params.drop_flagged)
     head = head_for(spec, params.sigma)
     labels = labels_of(inverted.views, head)
-    check_folds(params.folds, int(inverted.group.max()) + 1)
+    params = params.model_copy(update={"folds": fitting_folds(params.folds, int(inverted.group.max()) + 1)})
     refuse_large_bank(generator, len(labels), head, params)
     bank = build_bank(
         generator,
@@ -134,12 +134,21 @@ def annotator_of(facts: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(facts[name]) for name in ("annotator",) if name in facts}
 
 
-def check_folds(folds: int, groups: int) -> None:
-    """Raises UserError when the labelled images cannot be divided into so many folds."""
-    if folds == 1 or folds > groups:
-        raise UserError(
-            f"label.folds: {folds} do not fit; choose 0, or 2 to {groups} (the labelled images kept, or their groups)"
+def fitting_folds(folds: int, groups: int) -> int:
+    """So many folds, or one a group where there are fewer groups of labelled images, which is printed.
+
+    Raises UserError when they cannot be divided into two.
+    """
+    if folds == 1:
+        raise UserError("label.folds: 1 leaves nothing to learn from; choose 0, or 2 and more")
+    if folds and groups < 2:
+        raise UserError(f"label.folds: {folds}, but the labelled images kept are of one group; choose 0")
+    if folds > groups:
+        print(
+            f"label: note: {groups} folds, not label.folds: {folds}, for so many labelled images (or groups) are kept",
+            flush=True,
         )
+    return min(folds, groups)
 
 
 def cross_validate(

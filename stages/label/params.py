@@ -29,7 +29,7 @@ class LabelParams(Params):
     # every connected region comes first.
     balanced_share: float = Field(default=0.5, ge=0, le=1)
     drop_flagged: bool = True  # leave out labelled images whose reconstruction `invert` flagged
-    # Cross-validation over the labelled images: 0 leaves it out, their number is leave-one-out.
+    # Cross-validation over the labelled images: 0 leaves it out, their number or more is leave-one-out.
     folds: int = Field(default=5, ge=0)
     fold_members: int = Field(default=3, ge=1)
     save_every: int = Field(default=250, ge=1)  # steps

@@ -9,6 +9,7 @@ import torch
 
 from stages.common.errors import UserError
 from stages.common.samples import SampleSet
+from stages.label.__main__ import fitting_folds
 from stages.label.ensemble import Ensemble
 from stages.label.heads import SegmentationHead
 from stages.label.params import LabelParams
@@ -79,6 +80,18 @@ def test_folds_are_even_and_pools_leave_out_their_images(bank):
     for fold in range(3):
         images = set(bank.group[pools[2 * fold]].tolist())
         assert images == set(np.flatnonzero(folds != fold).tolist())
+
+
+def test_with_fewer_images_than_folds_each_image_is_a_fold(capsys):
+    assert [fitting_folds(5, groups) for groups in (5, 6, 50)] == [5, 5, 5]
+    assert [fitting_folds(0, groups) for groups in (1, 2)] == [0, 0]
+    assert capsys.readouterr().out == ""
+    assert [fitting_folds(5, groups) for groups in (2, 4)] == [2, 4]
+    assert "label: note: 4 folds, not label.folds: 5" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"label\.folds: 1 leaves nothing to learn from; choose 0"):
+        fitting_folds(1, 4)
+    with pytest.raises(UserError, match=r"label\.folds: 5, but the labelled images kept are of one group; choose 0"):
+        fitting_folds(5, 1)
 
 
 def test_pooled_iou_by_hand():
