@@ -63,9 +63,14 @@ def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] 
 
 
 def read_labelmap(path: Path) -> dict[Colour, str]:
-    """Labels by colour, in the order of the file. Raises UserError when a line is no label with its colour."""
+    """Labels by colour, in the order of the file. Raises UserError when it is no UTF-8, or a line is no label with its
+    colour."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except ValueError as error:
+        raise UserError(f"{path}: not UTF-8 ({error}); save it as that") from error
     labels: dict[Colour, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
         label, _, rest = line.partition(":")

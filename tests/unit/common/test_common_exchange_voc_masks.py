@@ -110,6 +110,12 @@ def test_labelmaps_that_do_not_fit_are_refused(labelmap, text, tmp_path):
     assert text in refused(export(tmp_path, coloured(drawn()), labelmap))
 
 
+def test_a_labelmap_in_another_encoding_is_refused(tmp_path):
+    export(tmp_path, coloured(drawn()))
+    (tmp_path / "labelmap.txt").write_bytes(LABELMAP.replace("head", "K\u00f6pfe").encode("latin-1"))
+    assert "labelmap.txt: not UTF-8" in refused(tmp_path)
+
+
 def test_masks_that_do_not_fit_are_refused(tmp_path):
     mask = drawn()
     assert "annotated at 36 x 53" in refused(export(tmp_path, coloured(mask)[1:]))
