@@ -70,8 +70,7 @@ def corrected_labels(annotations: Path, spec: DatasetSpec, names: Collection[str
     if spec.labels == "masks" and spec.classes:
         return read(annotations, spec.size, spec.classes, names)
     if spec.keypoints:
-        tables = read_points(annotations, spec.size, numbered(spec.keypoints), names)
-        return {name: table for name, table in tables.items() if table[:, 2].any()}
+        return read_points(annotations, spec.size, numbered(spec.keypoints), names)
     raise UserError("data/prepare has neither masks nor keypoints as labels, and annotations of others cannot be read")
 
 

@@ -23,7 +23,7 @@ from stages.common.exchange import (
     label_studio_points,
     voc_masks,
 )
-from stages.common.exchange.contract import Annotated, Size, read_export, write_images
+from stages.common.exchange.contract import Annotated, Size, read_export, say_left_out, write_images
 from stages.common.exchange.cvat_xml import LABELS
 from stages.common.exchange.label_studio_tasks import INTERFACE
 from stages.common.exchange.points import Pointed
@@ -83,11 +83,17 @@ def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] 
 def read_points(
     path: Path, size: Size, points: Sequence[str], names: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """(K, 3) float32 keypoints by image name, as in `Pointed`; the rest as for `read`."""
+    """(K, 3) float32 keypoints by image name, as in `Pointed`, of which one at least is known; the rest as for `read`.
+
+    How many images were submitted without a point is printed.
+    """
     with _export(path) as file:
         if (name := format_of(file)) not in POINT_FORMATS:
             raise UserError(f"{file}: a folder of masks holds no keypoints; name the file that has them")
-        return POINT_FORMATS[name].read(file, size, points, names)
+        tables = POINT_FORMATS[name].read(file, size, points, names)
+        known = {image: table for image, table in tables.items() if table[:, 2].any()}
+        say_left_out(file, "none of their points is known", len(tables) - len(known))
+        return known
 
 
 @contextmanager

@@ -155,6 +155,22 @@ def test_keypoints_come_back_too(tmp_path, monkeypatch):
     assert metrics()["annotate/guess_distance_px"] >= 0
 
 
+def test_keypoints_that_were_submitted_empty_are_no_annotations(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_project(POINTS)
+    annotate()
+    names, table = exported(), np.array([[number, 2 * number, 2] for number in range(5)], np.float32)
+    tables = [table, table, np.zeros_like(table), table]
+    items = [Pointed(name, SIZE, found) for name, found in zip(names, tables, strict=True)]
+    POINT_FORMATS["label_studio"].write(MINE, items, numbered(5))
+    submit(MINE / "label_studio.json")
+    annotate(answers=MINE)
+    said = capsys.readouterr().out
+    assert "label_studio.json: images left out, for none of their points is known: 1" in said
+    assert "3 images annotated by a person, 1 left out" in said
+    assert read_set(ANNOTATED).index["source_id"].tolist() == [names[0], names[1], names[3]]
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
