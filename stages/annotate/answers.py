@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from stages.annotate.export import kind_of
+from stages.annotate.export import GUESSES, kind_of
 from stages.annotate.latents import Latents, Origin, check_origin, images_of
 from stages.common.errors import UserError
 from stages.common.exchange import read, read_points
@@ -43,7 +43,7 @@ def read_answers(
     """
     check_origin(latents, origin)
     if kind_of(spec) == "mask":
-        found = read(path, spec.size, spec.classes, latents.by_name)
+        found = read(path, spec.size, spec.classes, latents.by_name, latents.file.parent / GUESSES)
     else:
         found = read_points(path, spec.size, numbered(spec.keypoints), latents.by_name)
     if len(found) < LEAST:

@@ -12,6 +12,8 @@ from stages.common.exchange.points import numbered
 from stages.common.spec import DatasetSpec
 from stages.common.weights import save_weights
 
+GUESSES = "voc_masks"  # the folder that masks are compared with when they come back in a format that says no more
+
 
 def kind_of(spec: DatasetSpec) -> str:
     """The labels that are annotated, as `Sample` calls them: mask, keypoints or depth.

@@ -20,6 +20,7 @@ from stages.common.exchange.points import numbered
 from stages.common.exchange.voc_masks import MASKS
 from stages.common.paths import publish, write_atomically
 from stages.common.spec import DatasetSpec, read_spec
+from stages.label.exports import SCALES
 from stages.label.images import refuse_taken
 from stages.prepare.reading import image_files, read_image
 from stages.prepare.sources.keypoint_json import NAME
@@ -38,7 +39,8 @@ def take_in(annotations: Path, images: Path, into: Path) -> int:
     refuse_taken(into)
     refuse_two_answers(annotations)
     spec, files = read_spec(), {file.stem: file for file in image_files(images)}
-    found = corrected_labels(annotations, spec, files)
+    guesses = images.parent if (images.parent / SCALES).is_file() else None
+    found = corrected_labels(annotations, spec, files, guesses)
     if not found:
         raise UserError(
             f"{annotations}: none of the {len(files)} images of {images} is annotated; annotate one at least"
@@ -62,13 +64,15 @@ def refuse_two_answers(annotations: Path) -> None:
         )
 
 
-def corrected_labels(annotations: Path, spec: DatasetSpec, names: Collection[str]) -> Mapping[str, np.ndarray]:
+def corrected_labels(
+    annotations: Path, spec: DatasetSpec, names: Collection[str], guesses: Path | None
+) -> Mapping[str, np.ndarray]:
     """Masks (H, W), or keypoints (K, 3) of which one at least is known, by image name, of the annotated images.
 
-    Raises UserError for other labels.
+    guesses: the folder that `--images` wrote, if it is one. Raises UserError for other labels.
     """
     if spec.labels == "masks" and spec.classes:
-        return read(annotations, spec.size, spec.classes, names)
+        return read(annotations, spec.size, spec.classes, names, guesses)
     if spec.keypoints:
         return read_points(annotations, spec.size, numbered(spec.keypoints), names)
     raise UserError("data/prepare has neither masks nor keypoints as labels, and annotations of others cannot be read")

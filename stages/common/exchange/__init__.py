@@ -27,6 +27,7 @@ from stages.common.exchange.contract import Annotated, Size, read_export, say_le
 from stages.common.exchange.cvat_xml import LABELS
 from stages.common.exchange.label_studio_tasks import INTERFACE
 from stages.common.exchange.points import Pointed
+from stages.common.exchange.voc_masks import MASKS
 
 __all__ = ["FORMATS", "POINT_FORMATS", "Annotated", "Pointed", "format_of", "read", "read_points", "write_images"]
 
@@ -63,6 +64,7 @@ class PointFormat(Protocol):
 
 
 FORMATS: dict[str, Format] = {"label_studio": label_studio, "cvat": cvat, "coco": coco, "voc_masks": voc_masks}
+SILENT = ("coco", "voc_masks")  # where nothing tells a guess from what a person drew
 POINT_FORMATS: dict[str, PointFormat] = {
     "label_studio": label_studio_points,
     "cvat": cvat_points,
@@ -70,14 +72,38 @@ POINT_FORMATS: dict[str, PointFormat] = {
 }
 
 
-def read(path: Path, size: Size, classes: Sequence[str], names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+def read(
+    path: Path,
+    size: Size,
+    classes: Sequence[str],
+    names: Collection[str] | None = None,
+    guesses: Path | None = None,
+) -> dict[str, np.ndarray]:
     """(H, W) uint8 class ids by image name, 0 = background, 255 = ignore, from what a tool exported in any format.
 
-    path: the file, its folder, or the .zip of it as the tool gave it. Unannotated images are absent.
+    path: the file, its folder, or the .zip of it as the tool gave it. guesses: the folder that `voc_masks` wrote the
+    masks to start from to, if any. Unannotated images are absent; of the formats that do not say what was changed these
+    are those whose mask is still the guess, how many is printed.
     Raises UserError when it is none of the formats, or what it holds does not fit the images and classes.
     """
     with _export(path) as file:
-        return FORMATS[format_of(file)].read(file, size, classes, names)
+        name = format_of(file)
+        found = FORMATS[name].read(file, size, classes, names)
+        if name not in SILENT or guesses is None or file.resolve() in (guesses.resolve(), (guesses / MASKS).resolve()):
+            return found
+        return _changed(found, guesses, file, size, classes)
+
+
+def _changed(
+    found: dict[str, np.ndarray], guesses: Path, file: Path, size: Size, classes: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Those of the masks that differ from the guesses. file: what they are from."""
+    if not any((guesses / MASKS).glob("*.png")):
+        return found
+    given = voc_masks.read(guesses, size, classes)
+    changed = {name: mask for name, mask in found.items() if not np.array_equal(mask, given.get(name, ()))}
+    say_left_out(file, "their masks are still the guesses", len(found) - len(changed))
+    return changed
 
 
 def read_points(
@@ -123,7 +149,7 @@ def _unzipped(path: Path) -> Iterator[Path]:
 
 def _file_in(path: Path) -> Path:
     """The file with the annotations when it is in a folder; the folder when it holds masks."""
-    if not path.is_dir() or (path / voc_masks.MASKS).is_dir():
+    if not path.is_dir() or (path / MASKS).is_dir():
         return path
     files = [file for pattern in ("*.xml", "*.json", "annotations/*.json") for file in sorted(path.glob(pattern))]
     files = [file for file in files if file.name not in (INTERFACE, LABELS)]

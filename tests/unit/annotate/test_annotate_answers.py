@@ -121,6 +121,24 @@ def test_guesses_of_cvat_that_nobody_touched_are_no_annotations(taken, capsys):
     assert read_set(ANNOTATED).index["source_id"].tolist() == taken[:3]
 
 
+@pytest.mark.parametrize("tool", ["coco", "voc_masks"])
+def test_masks_that_are_still_the_guesses_are_no_annotations(taken, tool, capsys):
+    masks = FORMATS["voc_masks"].read(MINE / "voc_masks", SIZE, CLASSES, taken)
+    masks |= some_masks(taken[:3])
+    assert masks[taken[3]].any()  # COCO does not list an image that is all background
+    FORMATS[tool].write(MINE / "done", [Annotated(name, SIZE, mask) for name, mask in masks.items()], CLASSES)
+    annotate(answers=MINE / "done")
+    said = capsys.readouterr().out
+    assert "images left out, for their masks are still the guesses: 1" in said
+    assert read_set(ANNOTATED).index["source_id"].tolist() == taken[:3]
+
+
+def test_guesses_that_were_corrected_where_they_lie_are_annotations(taken):
+    for place in (MINE / "voc_masks", MINE / "voc_masks/SegmentationClass"):
+        annotate(answers=place)
+        assert read_set(ANNOTATED).index["source_id"].tolist() == taken
+
+
 def test_some_of_the_images_are_enough(taken, capsys):
     masks = some_masks(taken[1:3])
     annotate(answers=write_masks(MINE / "masks", masks))

@@ -65,6 +65,22 @@ def test_guesses_that_nobody_touched_stay_behind(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("tool", ["coco", "voc_masks"])
+def test_masks_that_are_still_the_guesses_stay_behind(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("labelled").mkdir()
+    Path("more").rename("labelled/images")
+    guesses = [Annotated(name, SIZE, mask(number)) for number, name in enumerate("abc")]
+    FORMATS["voc_masks"].write(Path("labelled"), guesses, CLASSES)
+    FORMATS[tool].write(Path("tool"), [*guesses[:2], Annotated("c", SIZE, mask(9))], CLASSES)
+    assert take_in(Path("tool"), Path("labelled/images"), Path("all")) == 3  # no folder that --images wrote
+    Path("labelled/scales.json").write_text("{}")
+    assert take_in(Path("tool"), Path("labelled/images"), Path("mine")) == 1
+    assert "images left out, for their masks are still the guesses: 2" in capsys.readouterr().out
+    assert np.array_equal(np.asarray(Image.open("mine/masks/c.png")), mask(9))
+    assert take_in(Path("labelled/SegmentationClass"), Path("labelled/images"), Path("in-place")) == 3
+
+
+@pytest.mark.usefixtures("project")
 def test_an_image_with_nothing_in_it_comes_back_from_cvat() -> None:
     FORMATS["cvat"].write(Path("tool"), [Annotated("a", SIZE, mask(1)), Annotated("c", SIZE)], CLASSES)
     path = Path("tool/annotations.xml")
