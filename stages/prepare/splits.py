@@ -71,7 +71,7 @@ def choose_splits(pile: Pile, params: PrepareParams, seed: int) -> dict[str, np.
         rows = np.flatnonzero((pile.pools == name) & ~barred)
         chosen[name] = _ordered(pile, rows, proportional_order, _random(seed, name))
         barred |= pile.reach(chosen[name])
-    reserved = _reserve(pile, np.flatnonzero((pile.pools == "labeled") & ~barred), _random(seed, "reserve"))
+    reserved = _reserve(pile, params, barred, seed)
     for name in [name for name in wanted if name not in own and wanted[name]]:
         rows = np.flatnonzero((pile.pools == "labeled") & ~barred & ~pile.reach(reserved))
         order = _ordered(pile, rows, proportional_order, _random(seed, name))
@@ -93,12 +93,15 @@ def _ordered(pile: Pile, rows: np.ndarray, order: Order, random: np.random.Gener
     return rows[order(pile.shows[rows], pile.strata[rows], random)]
 
 
-def _reserve(pile: Pile, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Rows kept for `labeled`, one that shows each class learnt, so that test and val cannot take the last one of a
-    class."""
-    if not pile.learnt:
-        return np.zeros(0, int)
-    return rows[cover(pile.shows[rows], random.permutation(len(rows)))]
+def _reserve(pile: Pile, params: PrepareParams, barred: np.ndarray, seed: int) -> np.ndarray:
+    """Rows kept for `labeled`, one that shows each class, so that test and val cannot take the last one of a class.
+
+    Also where the classes are not learnt, but then no more than `labeled` takes: another kind of labels must not draw
+    other sets, or the GAN had to be trained again for it.
+    """
+    rows = np.flatnonzero((pile.pools == "labeled") & ~barred)
+    kept = rows[cover(pile.shows[rows], _random(seed, "reserve").permutation(len(rows)))]
+    return kept if pile.learnt else kept[: params.labeled]
 
 
 def _group_by_group(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -156,6 +156,12 @@ def test_a_class_that_no_labelled_image_shows_is_named():
         choose_splits(pile_of(pools, labels=labels), params_of(val=0), seed=0)
 
 
+def test_the_sets_are_the_same_whatever_is_learnt():
+    pile = pile_of(["labeled"] * 100)
+    masks, keypoints = (choose_splits(one, params_of(), seed=0) for one in (pile, replace(pile, learnt=False)))
+    assert all(masks[name].tolist() == keypoints[name].tolist() for name in masks)
+
+
 def test_classes_that_are_not_learnt_need_no_image_each():
     labels = [1, 2, 3, 4, 1, 2]  # nothing shows e
     pile = pile_of(["labeled"] * 6, labels=labels)
