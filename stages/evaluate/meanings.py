@@ -101,6 +101,12 @@ STAGE_MEANINGS: dict[str, tuple[str, str, str]] = {
         "not trained on from their true places.",
     ),
     "label/distance_px_median_cv": ("The same, median", "pixels, lower is better", "Half of them lie nearer."),
+    "label/found_cv": (
+        "Keypoints found",
+        "share, higher is better",
+        "Of the known keypoints, those whose heat map is high enough somewhere (label.least_peak); others are labelled "
+        "as unknown.",
+    ),
     "label/absrel_cv": (
         "Cross-validated depth error",
         "share, lower is better",

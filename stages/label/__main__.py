@@ -90,7 +90,7 @@ def main(params: LabelParams, shared: SharedParams, track: Tracker, recipe: str 
     generator = load_generator(require(GENERATOR, "pretrain")).to(pick_device(shared.device))
     views, ws, facts = read_inverted(source.data)
     inverted = usable(views, ws, params.drop_flagged)
-    head = head_for(spec, params.sigma)
+    head = head_for(spec, params.sigma, params.least_peak)
     labels = labels_of(inverted.views, head)
     params = params.model_copy(update={"folds": fitting_folds(params.folds, int(inverted.group.max()) + 1)})
     refuse_large_bank(generator, len(labels), head, params)

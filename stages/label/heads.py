@@ -173,16 +173,16 @@ def label_size(head: Head, size: tuple[int, int]) -> tuple[int, int]:
     return (1, 1) if head.whole else size
 
 
-def head_for(spec: DatasetSpec, sigma: float) -> Head:
+def head_for(spec: DatasetSpec, sigma: float, least_peak: float = 0.0) -> Head:
     """The head for the labels that a dataset learns: classes of pixels or images, else keypoints, else depth.
 
-    sigma: deviation of a keypoint's Gaussian in pixels.
+    sigma, least_peak: of a `KeypointHead`.
     """
     if spec.labels == "image":
         return ClassHead(len(spec.foreground))
     if spec.classes:
         return SegmentationHead(len(spec.classes))
-    return KeypointHead(spec.keypoints, spec.size, sigma) if spec.keypoints else DepthHead()
+    return KeypointHead(spec.keypoints, spec.size, sigma, least_peak) if spec.keypoints else DepthHead()
 
 
 def head_from(kind: str, config: dict[str, Any]) -> Head:

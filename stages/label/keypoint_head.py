@@ -23,18 +23,25 @@ class KeypointHead:
     The variance shows where members differ, but not how sure they are: it falls with the square of the maps' height, so
     that it is least where no member finds anything. An image is scored by the height of the mean maps' peaks instead.
 
-    size: (H, W) of the images. sigma: deviation of the Gaussian in pixels.
+    size: (H, W) of the images. sigma: deviation of the Gaussian in pixels. least_peak: height of the mean map's peak
+    below which a keypoint is unknown, as one that the image does not show.
     """
 
     outputs: int
     size: tuple[int, int]
     sigma: float
+    least_peak: float = 0.0
     kind: ClassVar[str] = "keypoints"
     whole: ClassVar[bool] = False
 
     def config(self) -> dict[str, Any]:
-        """Number of keypoints, image size and deviation."""
-        return {"outputs": self.outputs, "size": list(self.size), "sigma": self.sigma}
+        """Number of keypoints, image size, deviation and least peak."""
+        return {
+            "outputs": self.outputs,
+            "size": list(self.size),
+            "sigma": self.sigma,
+            "least_peak": self.least_peak,
+        }
 
     def strata(self, label: np.ndarray) -> np.ndarray:
         """1 + number of the keypoint (of many, modulo 254) that a pixel is near to; 0 far from all."""
@@ -69,6 +76,7 @@ class KeypointHead:
         return 1 - said.values.amax(dim=(1, 2)).clamp(0, 1).mean(dim=1)
 
     def finish(self, values: Tensor) -> Tensor:
-        """(N, K, 3): the peaks, all seen."""
-        places = decode(values.movedim(3, 1).contiguous())
-        return torch.cat([places, torch.full_like(places[:, :, :1], SEEN)], dim=2)
+        """(N, K, 3): the places of the peaks, seen where these are high enough, else unknown."""
+        maps = values.movedim(3, 1).contiguous()
+        seen = SEEN * (maps.amax(dim=(2, 3)) >= self.least_peak)
+        return torch.cat([decode(maps), seen[:, :, None]], dim=2)

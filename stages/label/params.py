@@ -18,6 +18,8 @@ class LabelParams(Params):
     # Units of the two hidden layers; auto: what DatasetGAN takes, [128, 32], from 32 classes on [256, 128].
     hidden: Literal["auto"] | tuple[Width, Width] = "auto"
     sigma: float = Field(default=1.5, gt=0.3)  # of the Gaussian that marks a keypoint, in pixels
+    # A keypoint whose mean heat map nowhere reaches this height, of 1, is labelled as unknown: no image need show all.
+    least_peak: float = Field(default=0.1, ge=0, lt=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of feature maps blanked for a pixel while training
     steps: int = Field(default=1500, ge=1)
     batch: int = Field(default=256, ge=2)  # pixels a member and step

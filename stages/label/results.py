@@ -75,9 +75,15 @@ def class_summary(predictions: np.ndarray, truth: np.ndarray, classes: Sequence[
 
 
 def keypoint_summary(predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """label/distance_px_cv, the mean and label/distance_px_median_cv, the median distance of known keypoints."""
-    apart = np.linalg.norm(predictions[:, :, :2] - truth[:, :, :2], axis=2)[truth[:, :, 2] > 0]
-    return {"label/distance_px_cv": float(apart.mean()), "label/distance_px_median_cv": float(np.median(apart))}
+    """label/distance_px_cv, the mean and label/distance_px_median_cv, the median distance of known keypoints, given or
+    not, and label/found_cv, the share of them that is given."""
+    known = truth[:, :, 2] > 0
+    apart = np.linalg.norm(predictions[:, :, :2] - truth[:, :, :2], axis=2)[known]
+    return {
+        "label/distance_px_cv": float(apart.mean()),
+        "label/distance_px_median_cv": float(np.median(apart)),
+        "label/found_cv": float((predictions[:, :, 2] > 0)[known].mean()),
+    }
 
 
 def depth_summary(predictions: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -21,6 +21,12 @@ def test_heat_maps_of_all_pixels_lead_back_to_the_keypoints() -> None:
     assert found[:, :2].numpy() == pytest.approx(label[:, :2], abs=1e-3)
 
 
+def test_a_keypoint_that_no_pixel_stands_out_for_is_unknown() -> None:
+    head = KeypointHead(2, SIZE, 1.5, least_peak=0.1)
+    maps = encode(torch.tensor([[[4.0, 9.0], [8.0, 3.0]]]), SIZE, 1.5) * torch.tensor([0.11, 0.09])[:, None, None]
+    assert head.finish(maps.movedim(1, 3))[0].tolist() == [pytest.approx([4, 9, 2]), pytest.approx([8, 3, 0])]
+
+
 def test_an_unknown_keypoint_costs_nothing_and_has_no_gradient() -> None:
     head = KeypointHead(2, SIZE, 1.5)
     label = np.array([[4, 9, 2], [8, 3, 0]], np.float32)
@@ -91,7 +97,7 @@ def test_depth_is_unknown_where_most_members_say_so() -> None:
 
 
 def test_a_head_comes_back_from_what_is_stored() -> None:
-    for head in (SegmentationHead(4), KeypointHead(3, SIZE, 2.0), DepthHead(), ClassHead(3)):
+    for head in (SegmentationHead(4), KeypointHead(3, SIZE, 2.0, 0.2), DepthHead(), ClassHead(3)):
         assert head_from(head.kind, head.config()) == head
 
 
@@ -99,7 +105,7 @@ def test_the_labels_of_the_dataset_choose_the_head() -> None:
     spec = DatasetSpec(name="x", size=SIZE, channels=1, classes=("background", "a"))
     points = spec.model_copy(update={"classes": (), "keypoints": 3})
     assert head_for(spec, 1.0) == SegmentationHead(2)
-    assert head_for(points, 1.0) == KeypointHead(3, SIZE, 1.0)
+    assert head_for(points, 1.0, 0.3) == KeypointHead(3, SIZE, 1.0, 0.3)
     assert head_for(points.model_copy(update={"keypoints": 0, "depth": True}), 1.0) == DepthHead()
     assert head_for(spec.model_copy(update={"labels": "image"}), 1.0) == ClassHead(1)
 
