@@ -10,6 +10,7 @@ from train_builders import CPU, OFF, half_images, tiny_params, tiny_spec
 from stages.common.checkpoint import WorkFolder
 from stages.common.errors import UserError
 from stages.common.spec import DatasetSpec
+from stages.common.tensors import to_images
 from stages.common.weights import save_weights
 from stages.train.targets import load_target, make_target, predict, recipe_target, target_config
 from stages.train.targets.backbones import EfficientNetLite0, ResNet50
@@ -104,6 +105,16 @@ def test_outputs_have_the_form_of_the_task(name):
     shapes = {"fpn": (2, 3, 16, 16), "fpn_keypoints": (2, 1, 2, 8, 8), "fpn_depth": (2, 1, 16, 16)}
     assert outputs.shape == shapes[name]
     assert target.predict(outputs).shape[0] == 2
+
+
+def test_fresh_heat_maps_cost_hardly_more_than_empty_ones():
+    target = make_target(POINTS, small(target="fpn_keypoints"))
+    torch.manual_seed(0)
+    images, labels = points_data()
+    with torch.no_grad():
+        outputs = target.build().train()(to_images(images))
+    fresh, empty = (target.loss_terms(one, labels, None)["heat_map_1"] for one in (outputs, torch.zeros_like(outputs)))
+    assert empty < fresh * 1.01 < empty * 1.03
 
 
 def test_gradients_reach_every_weight_of_backbone_and_pyramid():
