@@ -13,10 +13,9 @@ from stages.train.params import TransferParams
 from stages.train.targets.backbones import BACKBONES
 from stages.train.targets.base import Target
 from stages.train.targets.depth import DepthTarget
-from stages.train.targets.keypoints import KeypointTarget
+from stages.train.targets.keypoints import KeypointTarget, start_empty
 from stages.train.targets.segmentation import SegmentationTarget
 
-HEAT_MAP_STD = 0.001  # of the last layer's weights at the start
 SHORTER, COARSEST = 128, 32  # pixels: what small images are brought to; one place of the coarsest level
 
 
@@ -80,16 +79,11 @@ class DensePyramid(FeaturePyramid):
 
 
 class HeatMapPyramid(FeaturePyramid):
-    """The maps as those of one stack: (N, 1, outputs, H', W').
-
-    They start near 0, as those of Xiao et al. (ECCV 2018) do, for most of a heat map is 0: from PyTorch's own start,
-    700 updates ended with a larger loss than empty maps have.
-    """
+    """The maps as those of one stack: (N, 1, outputs, H', W')."""
 
     def __init__(self, outputs: int, params: TransferParams, pretrained: bool) -> None:
         super().__init__(outputs, params, pretrained)
-        nn.init.normal_(self.head.weight, std=HEAT_MAP_STD)
-        nn.init.zeros_(self.head.bias)
+        start_empty(self.head)
 
     def forward(self, images: Tensor) -> Tensor:
         """The heat maps."""

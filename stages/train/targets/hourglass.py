@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.train.params import HourglassParams
-from stages.train.targets.keypoints import KeypointTarget
+from stages.train.targets.keypoints import KeypointTarget, start_empty
 
 STEM_STRIDE = 4
 
@@ -61,6 +61,7 @@ class Stack(nn.Module):
             Hourglass(width, depth), Residual(width, width), convolution, norm, nn.ReLU(inplace=True)
         )
         self.heat_maps = nn.Conv2d(width, keypoints, 1)
+        start_empty(self.heat_maps)
         self.remap = None if last else nn.ModuleList(nn.Conv2d(n, width, 1, bias=False) for n in (width, keypoints))
 
     def forward(self, start: Tensor) -> tuple[Tensor, Tensor]:

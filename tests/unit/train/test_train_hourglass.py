@@ -7,6 +7,7 @@ from train_builders import CPU, OFF
 
 from stages.common.params import read_yaml
 from stages.common.spec import DatasetSpec
+from stages.common.tensors import to_images
 from stages.common.weights import save_weights
 from stages.train.params import HourglassParams, TrainParams
 from stages.train.targets import load_target, make_target, predict, target_config
@@ -92,6 +93,17 @@ def test_an_earlier_stack_is_not_changed_by_a_later_one() -> None:
         after = module(images)
     assert torch.equal(before[:, 0], after[:, 0])
     assert not torch.allclose(before[:, 1], after[:, 1])
+
+
+def test_fresh_heat_maps_of_every_stack_cost_hardly_more_than_empty_ones() -> None:
+    target = make_target(spec(), TrainParams.model_validate({"target": "hourglass", "hourglass": SMALL}))
+    torch.manual_seed(0)
+    data = dots(4)
+    with torch.no_grad():
+        outputs = target.build().train()(to_images(data.images))
+    fresh, empty = (target.loss_terms(maps, data.labels, None) for maps in (outputs, torch.zeros_like(outputs)))
+    assert len(fresh) == 2
+    assert all(float(fresh[stack]) == pytest.approx(float(empty[stack]), rel=0.05) for stack in empty)
 
 
 def test_overfits_four_images_of_random_dots() -> None:
