@@ -22,7 +22,7 @@ def sample_key(split: str, number: int) -> str:
 
 
 def image_table(scan: Scan, splits: dict[str, np.ndarray]) -> pd.DataFrame:
-    """A row a sample: split, key, file, and what the scan saw; what concerns masks is NaN in `unlabeled`."""
+    """A row a sample: split, key, file, and what the scan saw; what concerns labels is NaN in `unlabeled`."""
     parts = []
     for split in SPLITS:
         part = scan.table.iloc[splits[split]].reset_index(drop=True)
@@ -30,7 +30,7 @@ def image_table(scan: Scan, splits: dict[str, np.ndarray]) -> pd.DataFrame:
         part.insert(1, "key", [sample_key(split, number) for number in range(len(part))])
         part.insert(2, "file", [scan.records[row].file for row in splits[split]])
         if split == "unlabeled":
-            part[["labeled_share", "unknown_pixels"]] = np.nan
+            part[["labeled_share", "unknown_pixels", "keypoints_inside"]] = np.nan
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 

@@ -49,5 +49,12 @@ def window(values: np.ndarray, box: Box) -> np.ndarray:
 def moved(keypoints: np.ndarray, box: Box) -> np.ndarray:
     """Keypoints (K, 3) as the crop has them; known ones that fall out of it count as hidden."""
     x, y, visibility = keypoints[:, 0] - box.left, keypoints[:, 1] - box.top, keypoints[:, 2]
-    inside = (x >= -0.5) & (x < box.width - 0.5) & (y >= -0.5) & (y < box.height - 0.5)
-    return np.stack([x, y, np.where(inside, visibility, np.minimum(visibility, 1))], axis=1).astype(np.float32)
+    there = inside(np.stack([x, y], axis=1), (box.height, box.width))
+    return np.stack([x, y, np.where(there, visibility, np.minimum(visibility, 1))], axis=1).astype(np.float32)
+
+
+def inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(K,) bool: which points (K, 2 or more), x and y first, lie on a pixel of an image of `size` (height, width)."""
+    x, y = points[:, 0], points[:, 1]
+    found: np.ndarray = (x >= -0.5) & (x < size[1] - 0.5) & (y >= -0.5) & (y < size[0] - 0.5)
+    return found

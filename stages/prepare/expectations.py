@@ -42,6 +42,18 @@ class MaskShowsSomething(gxe.ExpectColumnValuesToBeBetween):
     description: str = "every mask holds more than background"
 
 
+class KeypointsAreInside(gxe.ExpectColumnValuesToBeBetween):
+    """One image may show a corner of the object alone; where most do, the points are of another resolution."""
+
+    column: str = "keypoints_inside"
+    min_value: float = 0.5
+    mostly: float = 0.5
+    description: str = (
+        "half of the known keypoints lie on the image, in half of the images at least; scale keypoints that were "
+        "placed at another resolution"
+    )
+
+
 class KeyIsUnique(gxe.ExpectColumnValuesToBeUnique):
     column: str = "key"
     description: str = "no key stands for two samples"
@@ -78,6 +90,7 @@ def image_suite(spec: DatasetSpec) -> gx.ExpectationSuite:
             ChannelsAsInSpec(value_set=[spec.channels]),
             ImageIsNotConstant(),
             ClassIdsAreKnown(),
+            KeypointsAreInside(),
             KeyIsUnique(),
             MaskShowsSomething(severity=FailureSeverity.WARNING),
         ],

@@ -25,8 +25,11 @@ def learnt_spec(spec: DatasetSpec, learn: Learn) -> DatasetSpec:
     elif there[learn]:
         chosen = learn
     else:
-        found = " and ".join(kind for kind, has in there.items() if has) or "no such labels"
-        raise UserError(f"prepare.learn: {learn}, but {spec.name} has {found}; take one of these or auto")
+        kinds = [kind for kind, has in there.items() if has]
+        raise UserError(
+            f"prepare.learn: {learn}, but the labels of {spec.name} are {' and '.join(kinds) or 'none of these'}; "
+            f"set it to {', '.join(kinds)}{' or ' if kinds else ''}auto"
+        )
     return spec.model_copy(
         update={
             "classes": spec.classes if chosen == "classes" else (),

@@ -14,6 +14,7 @@ from PIL import Image
 from stages.common.errors import UserError
 from stages.common.progress import tracked
 from stages.common.spec import IGNORE, DatasetSpec
+from stages.prepare.cropping import inside
 from stages.prepare.records import BadFileError, Pixels, Record, Source
 
 THUMBNAIL = 16
@@ -39,7 +40,8 @@ class Scan:
     """The readable images of a source, row by row.
 
     table: columns height, width, channels, mean, std (both in [0, 1]), labeled_share and unknown_pixels (NaN without a
-    mask). digests: N strings. thumbnails: (N, D) uint8. shows: (N, K) bool. bad: (file, reason) of those left out.
+    mask), keypoints_inside (share of the known ones, NaN without any). digests: N strings. thumbnails: (N, D) uint8.
+    shows: (N, K) bool. bad: (file, reason) of those left out.
     """
 
     records: list[Record]
@@ -116,10 +118,17 @@ def facts_of(pixels: Pixels, spec: DatasetSpec) -> Facts:
         "std": float(image.std()) / 255,
         "labeled_share": counts[1:IGNORE].sum() / mask.size if mask is not None else np.nan,
         "unknown_pixels": float(unknown) if mask is not None else np.nan,
+        "keypoints_inside": share_inside(pixels.keypoints, (height, width)),
     }
     return Facts(
         row, digest_of(image), thumbnail(image), (counts[: len(spec.strata)] > 0) | named_classes(pixels, spec)
     )
+
+
+def share_inside(keypoints: np.ndarray | None, size: tuple[int, int]) -> float:
+    """Share of the known ones of (K, 3) keypoints that lie on the image of `size` (height, width); NaN without any."""
+    known = np.zeros((0, 3)) if keypoints is None else keypoints[keypoints[:, 2] > 0]
+    return float(inside(known, size).mean()) if len(known) else np.nan
 
 
 def named_classes(pixels: Pixels, spec: DatasetSpec) -> np.ndarray:

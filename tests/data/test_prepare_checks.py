@@ -25,6 +25,7 @@ def good_images() -> pd.DataFrame:
             "std": 0.1,
             "labeled_share": [0.2, 0.3, 0.2, 0.1, np.nan, np.nan],
             "unknown_pixels": [0.0, 0.0, 0.0, 0.0, np.nan, np.nan],
+            "keypoints_inside": np.nan,
         }
     )
 
@@ -84,6 +85,14 @@ def test_a_mask_of_background_alone_only_warns():
     warnings = check_incoming(images, good_sets(), SPEC)
     assert len(warnings) == 1
     assert warnings[0].startswith("MaskShowsSomething: 1 row fails (k1 1.png)")
+
+
+def test_keypoints_of_another_resolution_fail_and_a_few_strange_images_do_not():
+    images = good_images().assign(keypoints_inside=[1.0, 1.0, 0.2, 0.2, np.nan, np.nan])
+    assert check_incoming(images, good_sets(), SPEC) == []
+    images.loc[0, "keypoints_inside"] = 0.3
+    with pytest.raises(ValidationFailedError, match=r"^KeypointsAreInside: 3 rows fail .*another resolution"):
+        check_incoming(images, good_sets(), SPEC)
 
 
 def test_a_missing_column_is_a_critical_failure():

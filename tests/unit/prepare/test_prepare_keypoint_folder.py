@@ -53,6 +53,11 @@ def test_keypoints_alone_are_labels_enough(tmp_path):
     assert len(scan(source, quarantine=False).records) == 3
 
 
+def test_the_share_of_keypoints_on_the_image_is_that_of_the_known_ones(tmp_path):
+    seen = scan(open_source(write_hands(tmp_path)), quarantine=False).table["keypoints_inside"]
+    assert seen.tolist() == pytest.approx([np.nan, 1.0, 2 / 3], nan_ok=True)
+
+
 def test_places_are_indices_of_pixels_and_points_outside_count_as_hidden(tmp_path):
     _, first, second = (record.read() for record in open_source(write_hands(tmp_path)).records)
     assert first.keypoints.dtype == np.float32

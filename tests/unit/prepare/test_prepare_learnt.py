@@ -87,7 +87,9 @@ def test_auto_takes_classes_before_keypoints_and_leaves_gaze_alone() -> None:
 
 
 def test_labels_that_are_not_there_are_refused() -> None:
-    with pytest.raises(UserError, match=r"prepare\.learn: depth, but all has classes and keypoints"):
+    with pytest.raises(
+        UserError, match=r"the labels of all are classes and keypoints; set it to classes, keypoints or auto$"
+    ):
         learnt_spec(EVERYTHING.model_copy(update={"depth": False}), "depth")
 
 
