@@ -49,7 +49,12 @@ def take_in(annotations: Path, images: Path, into: Path) -> int:
         write_images(folder, {name: picture(files[name], spec) for name in found})
         write_labels(folder, found, spec)
     left = len(files) - len(found)
-    print(f"label: {into}: {len(found)} annotated images with their labels, {left} left out", flush=True)
+    print(f"label: {into}: {len(found)} annotated images with their labels", flush=True)
+    if left:
+        print(
+            f"label: {left} other images of {images} are left out: {annotations} has no annotation of theirs",
+            flush=True,
+        )
     return len(found)
 
 

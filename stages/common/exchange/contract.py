@@ -117,15 +117,21 @@ class Expected:
 def masks_of(expected: Expected, images: Iterable[tuple[str, Iterable[Region]]]) -> dict[str, np.ndarray]:
     """A mask an image, by name, of its regions: (class id, (H, W) bool) each, later ones over earlier ones.
 
-    Raises UserError when an image comes twice.
+    Raises UserError when an image comes twice, and when none of its regions has a pixel: they lie outside of it.
     """
     masks: dict[str, np.ndarray] = {}
     for name, regions in images:
         if name in masks:
             raise UserError(f"{expected.path}: {name}: annotated twice; remove one of them")
-        masks[name] = np.zeros(expected.size, np.uint8)
+        masks[name], sizes = np.zeros(expected.size, np.uint8), list[int]()
         for class_id, region in regions:
             masks[name][region] = class_id
+            sizes.append(int(region.sum()))
+        if sizes and not any(sizes):
+            raise UserError(
+                f"{expected.path}: {name}: none of its {len(sizes)} shapes covers a pixel of the image; draw them on "
+                "it, or remove them"
+            )
     return masks
 
 

@@ -108,6 +108,13 @@ def test_images_without_an_annotation_are_absent_and_counted(tmp_path, capsys):
     assert said in capsys.readouterr().out
 
 
+def test_shapes_beside_the_image_alone_are_refused(tmp_path):
+    beside = box(WIDTH + 5, 0, WIDTH + 20, 9)
+    with pytest.raises(UserError, match=r"img-000: none of its 1 shapes covers a pixel of the image; draw them on it"):
+        read(tmp_path, content((5, beside)))
+    assert read(tmp_path, content((5, beside), (5, box(0, 0, 9, 9))))["img-000"].any()
+
+
 def test_the_prefix_of_an_uploaded_file_is_passed_over_when_the_rest_is_known(tmp_path):
     images = [{"id": 7, "file_name": "images/1/0a1b2c3d-img-000.png"}]
     found = content((5, box(0, 0, 9, 9)), images=images)

@@ -61,7 +61,8 @@ def test_guesses_that_nobody_touched_stay_behind(capsys: pytest.CaptureFixture[s
     assert [path.name for path in Path("mine/masks").iterdir()] == ["a.png"]
     said = capsys.readouterr().out
     assert "images left out, for nobody changed their guesses: 1" in said
-    assert "label: mine: 1 annotated images with their labels, 2 left out" in said
+    assert "label: mine: 1 annotated images with their labels" in said
+    assert "label: 2 other images of more are left out: tool has no annotation of theirs" in said
 
 
 @pytest.mark.usefixtures("project")
