@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,31 @@ def open_copy(root: Path, copy: Path) -> str:
     return f"{copy}: {count} files copied"
 
 
-def params_of(overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """The params of the project with the overlay, as a copy elsewhere needs them."""
-    whole = merged(read_yaml(PARAMS), overlay)
-    return with_absolute_path(whole, whole)
+@dataclass(frozen=True)
+class ProjectParams:
+    """params.yaml of the project as it was read, so that all runs of a study have the same.
+
+    values: what its text says.
+    """
+
+    text: str
+    values: dict[str, Any]
+
+    def with_overlay(self, overlay: Mapping[str, Any]) -> dict[str, Any]:
+        """The params with the overlay, as a copy elsewhere needs them."""
+        whole = merged(self.values, overlay)
+        return with_absolute_path(whole, whole)
+
+    def write(self, copy: Path, overlay: Mapping[str, Any]) -> None:
+        """params.yaml of the copy: this one with the overlay, its comments kept."""
+        (copy / PARAMS).write_text(self.text, encoding="utf-8")
+        apply_overlay(copy / PARAMS, with_absolute_path(self.with_overlay(overlay), overlay))
 
 
-def write_params(copy: Path, overlay: Mapping[str, Any]) -> None:
-    """params.yaml of the copy: that of the project with the overlay, its comments kept."""
-    (copy / PARAMS).write_text(PARAMS.read_text())
-    apply_overlay(copy / PARAMS, with_absolute_path(params_of(overlay), overlay))
+def read_project_params() -> ProjectParams:
+    """Raises UserError for a params.yaml that is missing or no mapping."""
+    values = read_yaml(PARAMS)
+    return ProjectParams(PARAMS.read_text(encoding="utf-8"), values)
 
 
 def reproduce(copy: Path, log: Path, experiment: str) -> StageResult:

@@ -14,7 +14,7 @@ from flows.study.description import Study
 from flows.study.lines import levels, lines, measure_of
 from flows.study.plan import Run
 from flows.study.results import Result, collect, read_results, write_results
-from flows.study.running import open_copy, params_of, reproduce, write_params
+from flows.study.running import open_copy, read_project_params, reproduce
 from flows.study.table import table, text
 from stages.common.digests import tree_digest
 from stages.common.errors import UserError
@@ -30,7 +30,7 @@ class Session:
 
     def __init__(self, name: str, title: str, study: Study, runs: Sequence[Run], copy: Path) -> None:
         self.name, self.title, self.study, self.runs, self.copy = name, title, study, runs, copy
-        self.reports = copy / REPORTS
+        self.reports, self.params = copy / REPORTS, read_project_params()
 
     def run(self) -> None:
         """All runs that results.csv does not have. Raises UserError at the end when some of them failed."""
@@ -70,7 +70,7 @@ class Session:
         return [replace(found[key], row=run.row, value=run.value) if key in found else None for key, run in pairs]
 
     def _one(self, run: Run, key: str, log: Path) -> tuple[Result, float]:
-        write_params(self.copy, run.overlay)
+        self.params.write(self.copy, run.overlay)
         outcome = reproduce(self.copy, log, f"study {self.name}")
         if outcome.outcome == "failed":
             raise UserError(f"{outcome.message.removeprefix('error: ')}; see {log}")
@@ -78,7 +78,7 @@ class Session:
 
     def _keys(self) -> list[str]:
         code = code_digest(Path.cwd())
-        return [self._key(params_of(run.overlay), code) for run in self.runs]
+        return [self._key(self.params.with_overlay(run.overlay), code) for run in self.runs]
 
     def _key(self, params: dict[str, Any], code: str) -> str:
         asked = {"params": params, "code": code, "columns": self.study.columns, "level": self.study.level}

@@ -172,6 +172,16 @@ def test_a_file_in_place_of_the_copy_is_refused_before_there_is_a_lock(project, 
     assert sorted(project.rglob("*")) == before
 
 
+def test_params_that_change_while_a_study_runs_are_for_the_next_one(project):
+    edit = f"from pathlib import Path\npath = Path({str(project / 'params.yaml')!r})\n"
+    edit += "path.write_text(path.read_text().replace('steps: 50', 'steps: 70'))\n"
+    (project / "stages/toy.py").write_text(EVALUATE + edit)
+    assert study(project).returncode == 0
+    assert (ran(project), rows(project)) == ("1 50;2 50;", {"one": 0.5, "two": 0.5})
+    assert study(project).returncode == 0
+    assert rows(project) == {"one": 0.7, "two": 0.7}
+
+
 def test_two_studies_in_one_copy_are_refused(project):
     (project / COPY.parent).mkdir(parents=True)
     with FileLock(project / COPY.parent / ".toy.lock"):
