@@ -9,8 +9,10 @@ from stages.common.errors import UserError
 from stages.common.warp import warp_images
 from stages.train.params import MeanTeacherParams
 from stages.train.targets.base import Target
+from stages.train.targets.keypoints import KeypointTarget
 
 TASKS = ("segmentation", "keypoints", "depth")
+LEAST_PEAK = 0.5  # of a heat map whose keypoint the teacher is believed; that of a keypoint is 1
 
 
 def check_task(target: Target) -> None:
@@ -22,40 +24,46 @@ def check_task(target: Target) -> None:
         )
 
 
-def comparable(target: Target, outputs: Tensor) -> Tensor:
-    """What outputs are compared by: the shares of the classes (N, classes, h, w) in segmentation, else the outputs
-    themselves, heat maps (N, stacks, K, h, w) or logarithms of the depth (N, 1, h, w)."""
+def disagreement(target: Target, student: Tensor, teacher: Tensor, maps: Tensor) -> Tensor:
+    """How far the student's outputs are from the teacher's, on the scale of the target's own loss.
+
+    maps: (N, 2, 3), by which the student's images were warped, and the teacher's were not. Segmentation: the squared
+    difference of the shares of the classes, summed over classes (0 to 2), mean over pixels. Depth: the mean distance of
+    the logarithms. Keypoints: the loss of the student on those that the teacher finds and that stay in the image, times
+    their share among all.
+    """
+    if isinstance(target, KeypointTarget):
+        return _from_found(target, student, teacher, maps)
+    taught = warp_images(_comparable(target, teacher), maps)
+    apart = _comparable(target, student) - taught
+    return apart.abs().mean() if target.task == "depth" else apart.square().sum(dim=1).mean()
+
+
+def _comparable(target: Target, outputs: Tensor) -> Tensor:
+    """The shares of the classes (N, classes, h, w), or logarithms of the depth (N, 1, h, w)."""
     return outputs.float().softmax(dim=1) if target.task == "segmentation" else outputs.float()
 
 
-def warped(target: Target, values: Tensor, maps: Tensor) -> Tensor:
-    """Values of `comparable` as they were if their images had been warped by these maps (N, 2, 3) before.
+def _from_found(target: KeypointTarget, student: Tensor, teacher: Tensor, maps: Tensor) -> Tensor:
+    """A warped heat map would not do: those of a few pixels lose a tenth of their height, and so would the student's.
 
-    Where a map mirrors, each heat map takes the place that `flip` of the dataset says.
+    A keypoint is warped without loss, and one that the teacher does not find is left out.
     """
-    if target.task == "keypoints" and target.spec.flip:
-        mirrored = (torch.linalg.det(maps[:, :, :2]) < 0).to(values.device)
-        values = torch.where(mirrored[:, None, None, None, None], values[:, :, list(target.spec.flip)], values)
-    # A warp treats all maps of an image alike, however they are nested.
-    flat = values.flatten(1, -3)
-    return warp_images(flat, maps).reshape(values.shape)
+    labels = target.warp(target.found(teacher, LEAST_PEAK), maps)
+    share = (labels[:, :, 2] > 0).float().mean()
+    return share * torch.stack(list(target.loss_terms(student, labels, None).values())).sum()
 
 
-def disagreement(target: Target, student: Tensor, teacher: Tensor) -> Tensor:
-    """How far values of `comparable` lie apart, on the scale of the target's own loss.
-
-    Segmentation: the squared difference of the shares, summed over classes (0 to 2), mean over pixels. Keypoints: the
-    squared difference of the heat maps, mean over pixels and keypoints, summed over stacks. Depth: the mean distance
-    of the logarithms.
-    """
-    if target.task == "depth":
-        return (student - teacher).abs().mean()
-    squares = (student - teacher).square()
-    return squares.mean() * squares.shape[1]
+def full_weight(target: Target, params: MeanTeacherParams) -> float:
+    """Weight of the disagreement after the ramp. With 50 labelled faces a weight of 3 on keypoints found 91.8 % of
+    those of other faces, 1 found 93.8 %, and learning from the labelled faces alone 93.3 %."""
+    if params.weight != "auto":
+        return params.weight
+    return 1.0 if target.task == "keypoints" else 3.0
 
 
-def ramped_weight(step: int, steps: int, params: MeanTeacherParams) -> float:
-    """Weight of the disagreement at a step, counted from 0: `weight` times exp(-5 (1 - t)^2), where t rises from 0 to
-    1 (Tarvainen and Valpola, NeurIPS 2017; Laine and Aila, ICLR 2017)."""
-    done = min(step / max(params.ramp * steps, 1), 1.0)
-    return params.weight * math.exp(-5 * (1 - done) ** 2)
+def ramp(step: int, steps: int, share: float) -> float:
+    """Part of the weight at a step, counted from 0: exp(-5 (1 - t)^2), where t rises from 0 to 1 over this share of the
+    steps (Tarvainen and Valpola, NeurIPS 2017; Laine and Aila, ICLR 2017)."""
+    done = min(step / max(share * steps, 1), 1.0)
+    return math.exp(-5 * (1 - done) ** 2)

@@ -2,7 +2,8 @@
 
 The teacher is the moving average of the weights that the loop keeps anyway. The student sees an unlabelled image warped
 and with other colours, the teacher with other colours alone; what the teacher gives is warped alike and compared, so
-that both speak of the same places (as French et al., BMVC 2020, do for segmentation).
+that both speak of the same places (as French et al., BMVC 2020, do for segmentation). Of keypoints, what the teacher
+finds takes the place of labels.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from stages.common.errors import UserError
 from stages.common.tensors import to_images
 from stages.common.warp import random_affine, warp_images
 from stages.train.augment import jitter_colours
-from stages.train.consistency import check_task, comparable, disagreement, ramped_weight, warped
+from stages.train.consistency import check_task, disagreement, full_weight, ramp
 from stages.train.learner import Learner
 from stages.train.params import TrainParams
 from stages.train.targets.base import Target
@@ -47,10 +48,10 @@ class MeanTeacher(Learner):
         outputs = self._forward(self.module, torch.cat([images, views.student]))
         with torch.no_grad():
             # In training mode, like the student: what its normalisation gathers is overwritten by the student's.
-            taught = comparable(self.target, self._forward(self.average.train(), views.teacher))
-        found = comparable(self.target, outputs[len(images) :])
-        apart = disagreement(self.target, found, warped(self.target, taught, views.maps))
-        weight = ramped_weight(step, self.params.steps, self.params.mean_teacher)
+            taught = self._forward(self.average.train(), views.teacher)
+        apart = disagreement(self.target, outputs[len(images) :], taught, views.maps)
+        params = self.params.mean_teacher
+        weight = full_weight(self.target, params) * ramp(step, self.params.steps, params.ramp)
         terms = self.target.loss_terms(outputs[: len(images)], labels, self.class_weights)
         return self._descend(step, {**terms, "consistency": weight * apart})
 
@@ -80,7 +81,8 @@ class MeanTeacherRun(SeedRun):
                 "params.yaml: train.ema: 0, but the recipe mean_teacher learns from the moving average of the weights; "
                 "set it above 0, such as 0.98"
             )
-        self.unlabeled = max(round(params.batch * params.mean_teacher.unlabeled), 1)
+        # Two, for the teacher normalises its batch by its own mean and deviation.
+        self.unlabeled = max(round(params.batch * params.mean_teacher.unlabeled), 2)
         super().__init__(target, data, validation, params, seed, device)
         self.pool, self.rows = pool, Cycle(np.arange(len(pool)), seed, POOL_CYCLE)
 

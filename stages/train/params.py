@@ -1,5 +1,6 @@
 """The section `train` of params.yaml."""
 
+import math
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -139,13 +140,22 @@ class DetectorParams(Params):
 class MeanTeacherParams(Params):
     """The recipe `mean_teacher`: agreement with the moving average of the weights (`ema`) on unlabelled images."""
 
-    weight: float = Field(default=3.0, ge=0)
-    """Of the disagreement, beside the losses on labelled images."""
+    weight: Literal["auto"] | float = "auto"
+    """Of the disagreement, beside the losses on labelled images; auto: 1 for keypoints, where it is a loss of the same
+    kind, else 3."""
     ramp: float = Field(default=0.3, gt=0, le=1)
     """Share of the steps over which this weight rises to its value."""
     unlabeled: float = Field(default=1.0, gt=0, le=8)
     """Images without labels that join each update, as a share of `batch`; the labelled ones stay as many as in other
     recipes."""
+
+    @field_validator("weight", mode="before")
+    @classmethod
+    def _weight(cls, weight: object) -> object:
+        number = weight if isinstance(weight, int | float) and not isinstance(weight, bool) else -1
+        if weight != "auto" and not 0 <= number < math.inf:
+            raise ValueError("must be auto, or a number from 0, such as 3.0")
+        return weight
 
 
 class TrainParams(Params):

@@ -86,6 +86,11 @@ class KeypointTarget(Target):
         places = (decode(maps) + 0.5) / scale - 0.5
         return torch.cat([places, torch.full_like(places[:, :, :1], SEEN)], dim=2)
 
+    def found(self, outputs: Tensor, least_peak: float) -> Tensor:
+        """`predict`, with visibility 0 (unknown) where the peak of the last stack's heat map is below `least_peak`."""
+        sure = outputs[:, -1].float().amax(dim=(2, 3)) >= least_peak
+        return self.predict(outputs) * torch.where(sure[:, :, None], 1.0, outputs.new_tensor([1.0, 1.0, 0.0]))
+
     def _to_heat_map(self, places: Tensor, size: tuple[int, int]) -> Tensor:
         return (places + 0.5) * self._scale(places, size) - 0.5
 

@@ -11,9 +11,10 @@ from train_builders import CPU, OFF, half_images, tiny_params, tiny_spec
 from stages.common.checkpoint import WorkFolder
 from stages.common.device import seeded
 from stages.common.errors import UserError
+from stages.common.heatmaps import encode
 from stages.common.spec import DatasetSpec
 from stages.common.warp import random_affine, warp_keypoints
-from stages.train.consistency import comparable, disagreement, ramped_weight, warped
+from stages.train.consistency import disagreement, full_weight, ramp
 from stages.train.mean_teacher import MeanTeacherRun, Views
 from stages.train.params import MeanTeacherParams, TrainParams
 from stages.train.targets import make_target
@@ -72,7 +73,7 @@ def test_unlabelled_images_join_the_labelled_ones_of_each_batch() -> None:
     run = pooled_run(batch=4, mean_teacher={"unlabeled": 0.5})
     assert len(run._batch(0)[0]) == 4
     assert len(run._views(0).student) == len(run._views(0).teacher) == 2
-    assert len(pooled_run(batch=4, mean_teacher={"unlabeled": 0.01})._views(0).student) == 1
+    assert len(pooled_run(batch=4, mean_teacher={"unlabeled": 0.01})._views(0).student) == 2
     assert len(pooled_run(batch=4, mean_teacher={"unlabeled": 2})._views(0).student) == 8
 
 
@@ -132,47 +133,74 @@ def test_agreement_on_unlabelled_images_grows_when_it_is_asked_for() -> None:
 
 def disagreement_of(run: MeanTeacherRun, views: Views) -> float:
     with torch.no_grad():
-        student = comparable(run.target, copy.deepcopy(run.learner.module).train()(views.student))
-        teacher = comparable(run.target, copy.deepcopy(run.learner.average).train()(views.teacher))
-    return float(disagreement(run.target, student, warped(run.target, teacher, views.maps)))
+        student = copy.deepcopy(run.learner.module).train()(views.student)
+        teacher = copy.deepcopy(run.learner.average).train()(views.teacher)
+    return float(disagreement(run.target, student, teacher, views.maps))
+
+
+STILL = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
 
 
 def test_disagreements_worked_by_hand() -> None:
     masks = make_target(tiny_spec(), tiny_params())
-    sure = comparable(masks, torch.tensor([100.0, 0, 0]).reshape(1, 3, 1, 1).expand(2, 3, 4, 4))
-    other = comparable(masks, torch.tensor([0.0, 100, 0]).reshape(1, 3, 1, 1).expand(2, 3, 4, 4))
-    assert disagreement(masks, sure, other).item() == pytest.approx(2)
+    sure = torch.tensor([100.0, 0, 0]).reshape(1, 3, 1, 1).expand(2, 3, 4, 4)
+    other = torch.tensor([0.0, 100, 0]).reshape(1, 3, 1, 1).expand(2, 3, 4, 4)
+    maps = STILL.expand(2, 2, 3)
+    assert disagreement(masks, sure, other, maps).item() == pytest.approx(2)
     other = torch.where(torch.arange(4) < 1, other, sure)
-    assert disagreement(masks, sure, other).item() == pytest.approx(0.5)
-    points = make_target(POINTS, TrainParams())
-    maps = torch.zeros(1, 2, 3, 4, 4)
-    far = maps.clone()
-    far[:, :, 0, 0, 0] = 1  # one of 16 pixels of one of three maps of both stacks
-    assert disagreement(points, maps, far).item() == pytest.approx(2 / 3 / 16)
+    assert disagreement(masks, sure, other, maps).item() == pytest.approx(0.5)
     depth = make_target(tiny_spec().model_copy(update={"classes": (), "depth": True}), TrainParams())
-    assert disagreement(depth, torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), -3.0)).item() == pytest.approx(3)
+    assert disagreement(depth, torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), -3.0), STILL).item() == pytest.approx(
+        3
+    )
+
+
+def heat_maps(points: torch.Tensor, peaks: tuple[float, ...]) -> torch.Tensor:
+    """Outputs (N, 2 stacks, K, 8, 8) of a network for images of 32 x 32 that finds these points with these peaks."""
+    maps = encode((points[:, :, :2] + 0.5) / 4 - 0.5, (8, 8), TrainParams().keypoints.sigma)
+    return (maps * torch.tensor(peaks)[:, None, None])[:, None].expand(-1, 2, -1, -1, -1)
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_heat_maps_are_warped_as_their_keypoints_are(flip: bool) -> None:
+def test_a_student_that_moves_keypoints_with_its_images_agrees(flip: bool) -> None:
     params = TrainParams.model_validate({"augment": {"flip": flip, "rotate": 10, "shift": 0.05}})
     target = make_target(POINTS, params)
-    points = torch.tensor([[[8.0, 9.0, 2], [22.0, 14.0, 2], [15.0, 20.0, 2]]]).expand(6, 3, 3)
-    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
-    apart = (columns - points[:, :, 0, None, None]) ** 2 + (rows - points[:, :, 1, None, None]) ** 2
+    points = torch.tensor([[[9.5, 9.5, 2], [21.5, 13.5, 2], [13.5, 17.5, 2]]]).expand(6, 3, 3)
     maps = random_affine(6, (32, 32), params.augment, seeded(1))
-    moved = warped(target, torch.exp(-apart / 8)[:, None].expand(6, 2, 3, 32, 32), maps)
-    assert moved.shape == (6, 2, 3, 32, 32)
     assert (torch.linalg.det(maps[:, :, :2]) < 0).any() == flip
-    found = target.predict(moved)[:, :, :2]
-    wanted = warp_keypoints(points, maps, (32, 32), POINTS.flip if flip else ())[:, :, :2]
-    assert (found - wanted).norm(dim=2).max() < 0.7
+    teacher, ones = heat_maps(points, (0.9, 0.9, 0.9)), (1.0, 1.0, 1.0)
+    moved = warp_keypoints(points, maps, (32, 32), POINTS.flip if flip else ())
+    # A teacher's lower peak is no reason for a lower one of the student.
+    assert disagreement(target, heat_maps(moved, ones), teacher, maps).item() == pytest.approx(0, abs=1e-5)
+    assert disagreement(target, heat_maps(points, ones), teacher, maps).item() > 1e-3
+    if flip:
+        traded = warp_keypoints(points, maps, (32, 32))
+        assert disagreement(target, heat_maps(traded, ones), teacher, maps).item() > 1e-3
+
+
+def test_keypoints_that_the_teacher_does_not_find_count_as_nothing() -> None:
+    target = make_target(POINTS, TrainParams())
+    points = torch.tensor([[[8.0, 9.0, 2], [22.0, 14.0, 2], [15.0, 20.0, 2]]])
+    nothing = torch.zeros(1, 2, 3, 8, 8)
+    asked = [disagreement(target, nothing, heat_maps(points, (0.9, 0.9, peak)), STILL).item() for peak in (0.9, 0.3)]
+    assert asked[1] == pytest.approx(asked[0] * 2 / 3, rel=0.05)  # of sums over three, one like the others is missing
+    assert disagreement(target, nothing, nothing, STILL).item() == 0
+    away = torch.tensor([[[1.0, 0.0, 3.0], [0.0, 1.0, 0.0]]])  # all leave the image
+    assert disagreement(target, nothing, heat_maps(points, (0.9, 0.9, 0.9)), away).item() == 0
 
 
 def test_the_weight_rises_over_the_ramp() -> None:
-    params = MeanTeacherParams(weight=3, ramp=0.5)
-    weights = [ramped_weight(step, 40, params) for step in (0, 10, 20, 39)]
-    assert weights == pytest.approx([3 * math.exp(-5), 3 * math.exp(-1.25), 3, 3])
+    shares = [ramp(step, 40, 0.5) for step in (0, 10, 20, 39)]
+    assert shares == pytest.approx([math.exp(-5), math.exp(-1.25), 1, 1])
+
+
+def test_the_weight_is_the_one_asked_for_or_that_of_the_task() -> None:
+    targets = make_target(tiny_spec(), tiny_params()), make_target(POINTS, TrainParams())
+    assert [full_weight(target, MeanTeacherParams()) for target in targets] == [3, 1]
+    assert [full_weight(target, MeanTeacherParams(weight=0.5)) for target in targets] == [0.5, 0.5]
+    for wrong in (-1, "many", True):
+        with pytest.raises(ValueError, match="must be auto, or a number from 0"):
+            MeanTeacherParams.model_validate({"weight": wrong})
 
 
 def test_other_tasks_and_no_average_are_refused_in_one_sentence() -> None:
