@@ -73,8 +73,9 @@ class KeypointTarget(Target):
     def loss_terms(self, outputs: Tensor, labels: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
         """Of each stack, `heat_map_1` and so on: the mean squared error of the known keypoints' heat maps."""
         size = (outputs.shape[3], outputs.shape[4])
-        truth = encode(self._to_heat_map(labels[:, :, :2], size), size, self.params.keypoints.sigma)
         known = (labels[:, :, 2] > 0).float()
+        places = torch.where(known[:, :, None] > 0, labels[:, :, :2], 0.0)  # of an unknown one it may be no number
+        truth = encode(self._to_heat_map(places, size), size, self.params.keypoints.sigma)
         errors = (outputs.float() - truth[:, None]).square().mean(dim=(3, 4)) * known[:, None]
         terms = errors.sum(dim=(0, 2)) / known.sum().clamp(min=1)
         return {f"heat_map_{number}": term for number, term in enumerate(terms, start=1)}

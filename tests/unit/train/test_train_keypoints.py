@@ -121,13 +121,14 @@ def test_the_loss_worked_by_hand() -> None:
     assert target(2, 2).loss_terms(outputs, labels, None)["heat_map_1"].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_unknown_keypoints_change_nothing() -> None:
+@pytest.mark.parametrize("place", [35.0, math.nan])
+def test_unknown_keypoints_change_nothing(place: float) -> None:
     chosen = target(keypoints=3)
     labels = torch.rand((4, 3, 3), generator=seeded(0)) * 20
     labels[:, 1, 2] = 0
     outputs = torch.rand((4, 2, 3, 8, 12), generator=seeded(1), requires_grad=True)
     elsewhere = labels.clone()
-    elsewhere[:, 1, :2] = 35
+    elsewhere[:, 1, :2] = place
     losses = [chosen.loss_terms(outputs, some, None) for some in (labels, elsewhere)]
     assert [term.item() for term in losses[0].values()] == [term.item() for term in losses[1].values()]
     torch.stack(list(losses[0].values())).sum().backward()
