@@ -61,15 +61,17 @@ def draw_selected(
 
 
 def guess_quality(kind: str, guess: np.ndarray, labels: np.ndarray, classes: int) -> dict[str, float]:
-    """How near what the label generator of `gan` guesses is to the annotations: annotate/guess_..."""
+    """How near what the label generator of `gan` guesses is to the annotations: annotate/guess_..., where they
+    say something."""
     if kind == "keypoints":
-        distance = keypoint_summary(guess, labels)["label/distance_px_cv"]
-        return {"annotate/guess_distance_px": distance} if (labels[:, :, 2] > 0).any() else {}
+        if not (labels[:, :, 2] > 0).any():
+            return {}
+        return {"annotate/guess_distance_px": keypoint_summary(guess, labels)["label/distance_px_cv"]}
     if kind == "depth":
         error = depth_summary(guess, labels)["label/absrel_cv"]
         return {"annotate/guess_absrel": error} if error == error else {}
     found = [value for value in pooled_iou(guess, labels, range(classes)).values() if value == value]
-    return {"annotate/guess_miou": float(np.mean(found))}
+    return {"annotate/guess_miou": float(np.mean(found))} if found else {}
 
 
 def figures(candidates: int, exported: int, annotations: Annotations | None) -> dict[str, float]:
