@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 LOWEST = 1e-6
+# Of the weights of the layer that gives heat maps, at the start: most of a map is 0, and from an ordinary start much of
+# the training goes into emptying them (Xiao et al., ECCV 2018, start so).
+START_STD = 0.001
 
 
 def encode(places: Tensor, size: tuple[int, int], sigma: float) -> Tensor:

@@ -21,6 +21,8 @@ class Head(Protocol):
     """The labels, as `stages.common.samples.Sample` calls them: mask, keypoints, depth or class_id."""
     whole: ClassVar[bool]
     """Whether it labels the image as a whole, which then counts as one pixel with the mean of each feature map."""
+    start_std: ClassVar[float | None]
+    """Deviation of the last layer's weights at the start; None: as of the other layers."""
 
     @property
     def outputs(self) -> int:
@@ -67,6 +69,7 @@ class SegmentationHead:
     outputs: int
     kind: ClassVar[str] = "mask"
     whole: ClassVar[bool] = False
+    start_std: ClassVar[float | None] = None
 
     def config(self) -> dict[str, Any]:
         """The number of classes."""
@@ -106,6 +109,7 @@ class DepthHead:
     outputs: int = 2
     kind: ClassVar[str] = "depth"
     whole: ClassVar[bool] = False
+    start_std: ClassVar[float | None] = None
 
     def config(self) -> dict[str, Any]:
         """Nothing but the number of outputs."""

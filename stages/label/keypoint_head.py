@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.common.heatmaps import decode, encode
+from stages.common.heatmaps import START_STD, decode, encode
 from stages.label.votes import Labels
 
 SEEN = 2.0
@@ -23,6 +23,9 @@ class KeypointHead:
     The variance shows where members differ, but not how sure they are: it falls with the square of the maps' height, so
     that it is least where no member finds anything. An image is scored by the height of the mean maps' peaks instead.
 
+    Members start with nearly empty maps. From the start of the other heads, 1000 steps on 50 labelled faces ended with
+    a larger loss than empty maps have, and keypoints held out were 4.06 pixels off in the mean instead of 1.55.
+
     size: (H, W) of the images. sigma: deviation of the Gaussian in pixels. least_peak: height of the mean map's peak
     below which a keypoint is unknown, as one that the image does not show.
     """
@@ -33,6 +36,7 @@ class KeypointHead:
     least_peak: float = 0.0
     kind: ClassVar[str] = "keypoints"
     whole: ClassVar[bool] = False
+    start_std: ClassVar[float | None] = START_STD
 
     def config(self) -> dict[str, Any]:
         """Number of keypoints, image size, deviation and least peak."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stages.common.device import seeded
 from stages.label.ensemble import Ensemble
@@ -47,6 +47,8 @@ def new_ensemble(bank: PixelBank, members: int, head: Head, params: LabelParams,
     torch.manual_seed(seeded(seed, 21).initial_seed())
     hidden = hidden_units(params.hidden, head.outputs)
     ensemble = Ensemble(members, bank.features.shape[1], hidden, head.outputs).to(bank.features.device)
+    if head.start_std is not None:
+        nn.init.normal_(ensemble.last.weight, std=head.start_std)
     ensemble.fit_standardisation(bank.features)
     optimiser = torch.optim.Adam(ensemble.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     return EnsembleState(ensemble, optimiser)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.common.errors import UserError
-from stages.common.heatmaps import decode, encode
+from stages.common.heatmaps import START_STD, decode, encode
 from stages.common.pictures import mark_points
 from stages.common.samples import SampleSet
 from stages.common.spec import DatasetSpec
@@ -19,7 +19,6 @@ from stages.train.targets.base import Metric, Target
 
 ENLARGE_BELOW = 128
 SEEN = 2.0
-HEAT_MAP_STD = 0.001  # of the weights of the last layer at the start
 MOST_WITHIN, WITHIN_SHARE = 5.0, 1 / 16  # pixels, and a share of the image's longer side
 
 
@@ -125,7 +124,7 @@ def start_empty(layer: nn.Conv2d) -> None:
     Most of a heat map is 0. From PyTorch's own start, the hourglass found 13 % of the keypoints of faces after 100
     updates, from this one 92 %; a pretrained pyramid ended its 700 updates with a larger loss than empty maps have.
     """
-    nn.init.normal_(layer.weight, std=HEAT_MAP_STD)
+    nn.init.normal_(layer.weight, std=START_STD)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 

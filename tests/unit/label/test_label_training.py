@@ -11,7 +11,7 @@ from stages.common.errors import UserError
 from stages.common.samples import SampleSet
 from stages.label.__main__ import fitting_folds
 from stages.label.ensemble import Ensemble
-from stages.label.heads import SegmentationHead
+from stages.label.heads import KeypointHead, SegmentationHead
 from stages.label.params import LabelParams
 from stages.label.pixels import PixelBank
 from stages.label.quality import fold_pools, make_folds, pooled_iou, predict_held_out
@@ -130,3 +130,20 @@ def test_views_carry_the_group_of_their_image_and_flagged_ones_are_left_out():
     assert len(usable(views, torch.zeros(4, 2, 3), drop_flagged=False).group) == 4
     with pytest.raises(UserError, match="fewer than two labelled images"):
         usable(SampleSet(views.images, views.masks, index.assign(source_key="a")), torch.zeros(4, 2, 3), True)
+
+
+def test_a_short_training_on_heat_maps_does_better_than_empty_ones():
+    head = KeypointHead(20, (16, 16), 1.5)
+    generator = torch.Generator().manual_seed(0)
+    places = torch.randint(0, 16, (40, 20, 2), generator=generator).float()
+    labels = torch.cat([places, torch.full((40, 20, 1), 2.0)], dim=2).numpy()
+    maps = torch.cat([torch.from_numpy(head.targets(label, np.arange(256))) for label in labels])
+    # What is at a place can be told from its features, beside others that say nothing.
+    features = torch.cat([maps, torch.randn(len(maps), 40, generator=generator)], dim=1)
+    bank = PixelBank(features, maps, torch.arange(len(maps)) // 256)
+    params = LabelParams(hidden=(64, 32), steps=100, batch=128)
+    state = new_ensemble(bank, 2, head, params, 0)
+    list(train_ensemble(state, bank, [torch.arange(len(maps))] * 2, head, params, 0))
+    outputs = state.ensemble.eval()(features.expand(2, -1, -1))
+    empty = maps.square().mean()
+    assert (head.loss(outputs, maps.expand(2, -1, -1)) < 0.8 * empty).all()
