@@ -176,10 +176,17 @@ def write_index(folder: Path, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def read_index(folder: Path) -> pd.DataFrame:
     """The index of a set. Raises UserError when the folder is no set."""
-    path = folder / INDEX
-    if not path.is_file():
+    if not (path := folder / INDEX).is_file():
         raise UserError(f"{path}: no such file; run `dvc repro` to make it")
-    return pd.read_parquet(path)
+    return read_table(path)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A parquet file that a stage wrote. Raises UserError when it is damaged."""
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged; delete its folder and run `dvc repro`") from error
 
 
 def iterate_samples(folder: Path, keys: set[str] | None = None) -> Iterator[Sample]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from stages.common.json_files import read_json
 from stages.common.recipes import DRAWN, JOIN
+from stages.common.samples import read_table
 
 SHOWN_OVER_TIME = 4
 MADE_FOR = {
@@ -172,7 +173,7 @@ def validation_scores(train: Mapping[str, Any] | None, metric: str) -> dict[int,
 
 
 def _read_parquet(path: Path) -> pd.DataFrame | None:
-    return pd.read_parquet(path) if path.is_file() else None
+    return read_table(path) if path.is_file() else None
 
 
 def _read_csv(path: Path) -> pd.DataFrame | None:

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from stages.common.errors import UserError
 from stages.common.paths import require
 from stages.common.recipes import POOL
-from stages.common.samples import SampleSet, read_index, read_set
+from stages.common.samples import SampleSet, read_index, read_set, read_table
 from stages.train.targets.base import Target
 from stages.train.training import LabelledData
 
@@ -16,7 +15,7 @@ from stages.train.training import LabelledData
 def read_accepted(folder: Path, accepted: Path) -> SampleSet:
     """The samples of a set whose keys a parquet file with the column `key` lists. Raises UserError when none is."""
     require(folder, "generate")
-    keys = pd.read_parquet(require(accepted, "validate"))["key"].tolist()
+    keys = read_table(require(accepted, "validate"))["key"].tolist()
     if not keys:
         raise UserError(f"{accepted}: no sample was accepted; see quarantine.parquet beside it for the reasons")
     return read_set(folder, keys)

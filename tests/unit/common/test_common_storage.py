@@ -8,7 +8,7 @@ from stages.common.checkpoint import WorkFolder
 from stages.common.digests import work_digest
 from stages.common.errors import UserError
 from stages.common.paths import publish, require
-from stages.common.samples import Sample, iterate_samples, read_index, read_set, write_set
+from stages.common.samples import Sample, iterate_samples, read_index, read_set, read_table, write_set
 from stages.common.tensors import to_arrays, to_images
 from stages.common.weights import load_into, load_weights, save_weights
 
@@ -50,6 +50,13 @@ def test_chosen_keys_come_in_the_order_of_the_index(tmp_path):
 def test_a_folder_without_an_index_is_named(tmp_path):
     with pytest.raises(UserError, match=r"index\.parquet"):
         read_index(tmp_path)
+
+
+def test_a_damaged_table_is_one_sentence(tmp_path):
+    (tmp_path / "index.parquet").write_bytes(b"x\n")
+    for read in (lambda: read_index(tmp_path), lambda: read_table(tmp_path / "index.parquet")):
+        with pytest.raises(UserError, match=r"index\.parquet: damaged; delete its folder and run `dvc repro`"):
+            read()
 
 
 def test_images_survive_the_way_to_tensors_and_back():
