@@ -128,7 +128,10 @@ def _require_classes(pile: Pile, rows: np.ndarray) -> None:
     needed = pile.shows.shape[1] - 1
     for name, shown in zip(pile.classes[1:], pile.shows[rows].any(0)[1:], strict=True):
         if not shown:
-            raise UserError(f"class {name}: no labelled image that is left for `labeled` shows it; label at least one")
+            raise UserError(
+                f"class {name}: no labelled image that is left for `labeled` shows it; label at least one (a pixel of "
+                "a mask is the number of its class, 1 for the first after the background, and 255 is ignored)"
+            )
     if len(rows) < needed:
         raise UserError(
             f"prepare.labeled: {len(rows)} labelled images for {needed} classes are left after test and val; "
