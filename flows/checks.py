@@ -1,23 +1,15 @@
 """params.yaml against the typed section of every stage, before anything runs."""
 
-import importlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from flows.graph import Graph, family
-from stages.common.params import Params, SharedParams, load_params, parse
+from stages.common.params import Params, SharedParams, class_of_section, load_params, parse
 
 
 def section_class(stage: str) -> type[Params] | None:
-    """`TrainParams` of stages.train.params for `train`; None for a stage without such a class."""
-    name = family(stage)
-    if not name.isidentifier() or importlib.util.find_spec(f"stages.{name}") is None:
-        return None
-    if importlib.util.find_spec(f"stages.{name}.params") is None:
-        return None
-    found = getattr(importlib.import_module(f"stages.{name}.params"), f"{name.capitalize()}Params", None)
-    return found if isinstance(found, type) and issubclass(found, Params) else None
+    """`TrainParams` of stages.train.params for `train`, `train@gan` or `train.yaml:train`; None for another stage."""
+    return class_of_section(family(stage))
 
 
 def check_params(path: Path, graph: Graph) -> None:

@@ -1,6 +1,7 @@
 """params.yaml: typed sections that refuse unknown keys."""
 
 import difflib
+import importlib
 import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -50,6 +51,14 @@ IN_YAML = {
 def stage_names() -> list[str]:
     """The stages, which are the folders beside `common` that can be run."""
     return sorted(p.parent.name for p in STAGES_DIR.glob("*/__main__.py"))
+
+
+def class_of_section(name: str) -> type[Params] | None:
+    """`TrainParams` of stages.train.params for `train`; None where no stage has such a class."""
+    if not name.isidentifier() or not (STAGES_DIR / name / "params.py").is_file():
+        return None
+    found = getattr(importlib.import_module(f"stages.{name}.params"), f"{name.capitalize()}Params", None)
+    return found if isinstance(found, type) and issubclass(found, Params) else None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

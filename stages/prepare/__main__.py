@@ -17,11 +17,11 @@ from stages.common.progress import tracked
 from stages.common.recipes import compared_recipes
 from stages.common.spec import write_spec
 from stages.common.tracking import Tracker
-from stages.prepare.checks import check_incoming, image_table, set_table
+from stages.prepare.checks import check_incoming, image_table, require_known_keypoints, set_table
 from stages.prepare.cutouts import background_records, foreground_records
 from stages.prepare.cutouts.checking import Inspection
 from stages.prepare.duplicates import HeldOut, find_copies
-from stages.prepare.later import asked_folds, check_folds, train_target, without_source
+from stages.prepare.later import asked_folds, check_folds, check_sections, train_target, without_source
 from stages.prepare.learnt import (
     check_annotator,
     check_baselines,
@@ -44,6 +44,7 @@ REPORTS = Path("reports/prepare")
 
 
 def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
+    check_sections()
     recipes, target, folds = compared_recipes(), train_target(), asked_folds()
     source = open_source(params, shared.seed)
     quarantine = params.bad_files == "quarantine"
@@ -68,6 +69,7 @@ def main(params: PrepareParams, shared: SharedParams, track: Tracker) -> None:
     backgrounds = background_records(params, source, shared.seed)
     print_counts(source.spec, splits, scan.shows)
     images, sets = image_table(scan, splits), set_table(pile, splits, params)
+    require_known_keypoints(images, spec)
     for warning in check_incoming(images, sets, source.spec):
         print(f"warning: {warning}")
     look = Inspection(source.spec, quarantine, HeldOut.of(scan, splits, params.near_duplicate_rms), classes)

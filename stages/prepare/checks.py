@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.common.errors import ValidationFailedError
+from stages.common.errors import UserError, ValidationFailedError
 from stages.common.spec import DatasetSpec
 from stages.prepare.params import PrepareParams
 from stages.prepare.records import SPLITS
@@ -33,6 +33,17 @@ def image_table(scan: Scan, splits: dict[str, np.ndarray]) -> pd.DataFrame:
             part[["labeled_share", "unknown_pixels", "keypoints_inside"]] = np.nan
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def require_known_keypoints(images: pd.DataFrame, spec: DatasetSpec) -> None:
+    """Raises UserError when keypoints are learnt, but `labeled` or `test` has images and knows none that is on one."""
+    for split in ("labeled", "test") if spec.keypoints else ():
+        there = images[images["split"] == split]
+        if len(there) and not (there["keypoints_inside"] > 0).any():
+            raise UserError(
+                f"{there['file'].iloc[0]} and all other images of `{split}`: no keypoint is known and on its image; "
+                "give their places in pixels of these images, with visibility 1 for hidden and 2 for seen"
+            )
 
 
 def set_table(pile: Pile, splits: dict[str, np.ndarray], params: PrepareParams) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from stages.common.errors import UserError
-from stages.common.params import Params, Section, params_file, parse, read_yaml
+from stages.common.params import Params, Section, class_of_section, load_params, params_file, parse, read_yaml
 from stages.common.recipes import JOIN, UPPER_BOUND
 from stages.common.tasks import AUTO
 
@@ -21,6 +21,14 @@ class EvaluateKeys(Params):
     """Of the section `evaluate`."""
 
     folds: int = 0
+
+
+def check_sections() -> None:
+    """Raises UserError for the first wrong key or value in a section of another stage in params.yaml."""
+    path = params_file()
+    for section in read_yaml(path) if path.is_file() else ():
+        if cls := class_of_section(section):
+            load_params(section, cls, path)
 
 
 def train_target() -> str:

@@ -213,6 +213,13 @@ class TrainParams(Params):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast on a GPU or CPU with instructions for it, fp32 elsewhere."""
 
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("each seed once, for a second one of the same number trains the same model")
+        return seeds
+
     @model_validator(mode="after")
     def _steps_left_for_made_ones(self) -> "TrainParams":
         if self.real_steps >= self.steps:

@@ -24,7 +24,7 @@ def train_seeds(
     """What each seed has come to, by seed: the shared one plus each of `seeds`. pool: unlabelled images
     (M, H, W, C) uint8 to learn from as a mean teacher does."""
     outcomes: dict[int, Outcome] = {}
-    for seed in sorted({shared_seed + offset for offset in target.params.seeds}):
+    for seed in sorted(shared_seed + offset for offset in target.params.seeds):
         if pool is None:
             run = SeedRun(target, data, validation, target.params, seed, device)
         else:

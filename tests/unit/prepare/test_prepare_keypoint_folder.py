@@ -1,6 +1,7 @@
 """A folder whose images have keypoints: dataset.yaml with keypoints, keypoints.json beside images/."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,6 +110,17 @@ def test_the_stage_writes_the_labels_that_are_to_be_learnt(tmp_path, monkeypatch
         assert (labeled.keypoints, labeled.depth) == (None, None)
     plain = read_set(tmp_path / "data/prepare/unlabeled")
     assert (plain.masks, plain.keypoints, plain.depth) == (None, None, None)
+
+
+@pytest.mark.parametrize("place", [[3, 3, 0], [50, 3, 2]], ids=["unknown", "outside"])
+def test_images_of_which_no_keypoint_is_known_are_refused_before_they_are_learnt(tmp_path, monkeypatch, place):
+    points = [each | {"keypoints": place * 3} for each in POINTS]
+    params = write_hands(tmp_path / "hands", points)
+    monkeypatch.chdir(tmp_path)
+    params = params.model_copy(update={"labeled": 1, "val": 0, "test": 1, "near_duplicate_rms": 0})
+    with pytest.raises(UserError, match=r"l\d\.png and all other images of `labeled`: no keypoint is known and on its"):
+        main(params, SharedParams(), Tracker(None))
+    assert not Path("data/prepare").exists()
 
 
 def test_the_picture_shows_the_keypoints(tmp_path):

@@ -22,6 +22,22 @@ def test_a_misspelt_recipe_to_compare_ends_the_first_stage_before_it_reads_an_im
         main(params, SharedParams(), Tracker(None))
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("train: {stps: 3}", r"^params\.yaml: train\.stps is not a known key; did you mean steps"),
+        ("pretrain: {images: lots}", r"^params\.yaml: pretrain\.images: .*found 'lots'"),
+        ("train: {seeds: [0, 1, 0]}", r"^params\.yaml: train\.seeds: each seed once"),
+    ],
+)
+def test_a_mistake_in_a_section_of_a_later_stage_ends_the_first_one(tmp_path, monkeypatch, content, sentence):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(content)
+    params = PrepareParams.model_validate({"source": "folder", "path": tmp_path / "nowhere"})
+    with pytest.raises(UserError, match=sentence):
+        main(params, SharedParams(), Tracker(None))
+
+
 def test_a_target_that_cannot_learn_the_labels_ends_the_first_stage(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = {"labeled": 10, "val": 0, "test": 10, "unlabeled": 20, "near_duplicate_rms": 0, "simulator": "none"}
