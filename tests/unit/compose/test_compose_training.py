@@ -105,7 +105,7 @@ def test_the_synthesizer_raises_the_loss_of_a_target_held_fixed():
         trainer._update_target(state, number, place_randomly)
     state.fixed = state.learner.weights()
     before = hardness(trainer, state, place_by(state.synthesizer))
-    for number in range(120):
+    for number in range(300):  # how far it has come after 120 depends on the number of threads: 1.19 to 1.33 of random
         trainer._update_synthesizer(state, number)
     after = hardness(trainer, state, place_by(state.synthesizer))
     assert after > 1.2 * before
